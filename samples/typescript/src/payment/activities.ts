@@ -1,0 +1,18 @@
+import { hold, note, once } from '../outside-world';
+import type { Order } from './workflow';
+
+/** Asks the payment provider for the money. The provider takes it once for each idempotency key. */
+export async function chargeCard(idempotencyKey: string, order: Order): Promise<string> {
+  const amount = (order.amountCents / 100).toFixed(2);
+  const first = once(idempotencyKey);
+  note(order.orderId, first ? `the provider took ${amount}` : 'the provider knows this key, took nothing');
+  await hold(`charged:${order.orderId}`);
+  return idempotencyKey;
+}
+
+/** Marks the order as paid. */
+export async function updateOrder(orderId: string, chargeId: string): Promise<void> {
+  await hold(`updating:${orderId}`);
+  once(`paid-${orderId}`);
+  note(orderId, `marked as paid by ${chargeId}`);
+}
