@@ -7,10 +7,10 @@ const PER_RUN = 7;
 /** One batch that is paused and resumed, and one that is cancelled while it is paused. */
 export async function demo(stage: Stage): Promise<void> {
   await stage.startWorker();
-  const input = { total: TOTAL, itemsPerRun: PER_RUN };
+  const input = { total: TOTAL, chunk: PER_RUN };
 
   const batchId = stage.id('batch-1');
-  const paused = await stage.start(batch, batchId, { batchId, ...input });
+  const paused = await stage.start(batch, batchId, { id: batchId, ...input });
   await stage.until('four items are done', () => stage.calls('processItem', batchId).length >= 4);
   await paused.signal(pause);
   const at = await stage.until('it is paused', async () => {
@@ -35,7 +35,7 @@ export async function demo(stage: Stage): Promise<void> {
   );
 
   const doomedId = stage.id('batch-2');
-  const doomed = await stage.start(batch, doomedId, { batchId: doomedId, ...input });
+  const doomed = await stage.start(batch, doomedId, { id: doomedId, ...input });
   await stage.until('two items are done', () => stage.calls('processItem', doomedId).length >= 2);
   await doomed.signal(pause);
   await doomed.signal(cancel);

@@ -13,10 +13,10 @@ import {
 import type * as activities from './activities';
 
 export interface BatchInput {
-  batchId: string;
+  id: string;
   total: number;
   /** How many items one run takes before it continues as new. */
-  itemsPerRun: number;
+  chunk: number;
   /** Carried from run to run. */
   processed?: number;
   paused?: boolean;
@@ -43,7 +43,7 @@ const { processItem } = proxyActivities<typeof activities>({
 });
 
 export async function batch(input: BatchInput): Promise<BatchStatus> {
-  const { batchId, total, itemsPerRun, run = 1 } = input;
+  const { id, total, chunk, run = 1 } = input;
   let { processed = 0, paused = false } = input;
   let cancelled = false;
   let busy = false;
@@ -60,20 +60,20 @@ export async function batch(input: BatchInput): Promise<BatchStatus> {
   setHandler(resume, () => void (paused = false));
   setHandler(cancel, () => void (cancelled = true));
 
-  const end = Math.min(processed + itemsPerRun, total);
+  const end = Math.min(processed + chunk, total);
   while (processed < end) {
     await condition(() => !paused || cancelled);
     if (cancelled) return status();
     busy = true;
-    await processItem(batchId, processed);
+    await processItem(id, processed);
     busy = false;
     processed += 1;
   }
   if (processed < total && !cancelled) {
     await continueAsNew<typeof batch>({
-      batchId,
+      id,
       total,
-      itemsPerRun,
+      chunk,
       processed,
       paused,
       run: run + 1,

@@ -5,7 +5,7 @@ import { decide, loanApproval, loanStatus } from './workflow';
 export async function demo(stage: Stage): Promise<void> {
   const first = await stage.startWorker();
   const applicant = stage.id('loan-1');
-  const loan = await stage.start(loanApproval, applicant, { applicant, amountCents: 2_500_000 });
+  const loan = await stage.start(loanApproval, applicant, { applicant, cents: 2_500_000 });
   stage.equal('status before the decision', (await loan.query(loanStatus)).state, 'waiting');
 
   const { events } = await loan.fetchHistory();
@@ -19,15 +19,15 @@ export async function demo(stage: Stage): Promise<void> {
 
   await stage.startWorker();
   const decided = await loan.result();
-  stage.equal('the decision', decided, { state: 'approved', decidedBy: 'Ms Ito' });
+  stage.equal('the decision', decided, { state: 'approved', by: 'Ms Ito' });
   stage.equal('status of the closed loan', (await loan.query(loanStatus)).state, 'approved');
   stage.equal('the applicant was told once', stage.calls('notifyApplicant', applicant).length, 1);
 
   const forgotten = stage.id('loan-2');
   const expiring = await stage.start(loanApproval, forgotten, {
     applicant: forgotten,
-    amountCents: 100_000,
-    waitSeconds: 1,
+    cents: 100_000,
+    patience: 1,
   });
   stage.say('loan-2 waits for 1 second instead of 14 days, and nobody decides');
   stage.equal('without a decision it expires', (await expiring.result()).state, 'expired');

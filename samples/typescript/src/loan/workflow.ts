@@ -13,9 +13,9 @@ import type * as activities from './activities';
 
 export interface LoanApplication {
   applicant: string;
-  amountCents: number;
-  /** How long to wait for a decision; 14 days if left out. */
-  waitSeconds?: number;
+  cents: number;
+  /** How many seconds to wait for a decision; 14 days if left out. */
+  patience?: number;
 }
 
 export interface Decision {
@@ -25,7 +25,7 @@ export interface Decision {
 
 export interface LoanStatus {
   state: 'waiting' | 'approved' | 'rejected' | 'expired';
-  decidedBy?: string;
+  by?: string;
 }
 
 export const decide = defineSignal<[Decision]>('decide');
@@ -39,13 +39,13 @@ export async function loanApproval(application: LoanApplication): Promise<LoanSt
   setHandler(decide, ({ approved, by }) => {
     // The first decision counts.
     if (status.state === 'waiting') {
-      status = { state: approved ? 'approved' : 'rejected', decidedBy: by };
+      status = { state: approved ? 'approved' : 'rejected', by };
     }
   });
 
-  const patience =
-    application.waitSeconds === undefined ? '14 days' : application.waitSeconds * 1000;
-  if (!(await condition(() => status.state !== 'waiting', patience))) {
+  const { patience } = application;
+  const wait = patience === undefined ? '14 days' : patience * 1000;
+  if (!(await condition(() => status.state !== 'waiting', wait))) {
     status = { state: 'expired' };
   }
   await notifyApplicant(application.applicant, status.state);

@@ -3,16 +3,16 @@ import type { Order } from './workflow';
 
 /** Asks the payment provider for the money. The provider takes it once for each idempotency key. */
 export async function chargeCard(idempotencyKey: string, order: Order): Promise<string> {
-  const amount = (order.amountCents / 100).toFixed(2);
+  const amount = (order.cents / 100).toFixed(2);
   const first = once(idempotencyKey);
-  note(order.orderId, first ? `the provider took ${amount}` : 'the provider knows this key, took nothing');
-  await hold(`charged:${order.orderId}`);
+  note(order.id, first ? `the provider took ${amount}` : 'the provider knows this key, took nothing');
+  await hold(`charged:${order.id}`);
   return idempotencyKey;
 }
 
 /** Marks the order as paid. */
-export async function updateOrder(orderId: string, chargeId: string): Promise<void> {
-  await hold(`updating:${orderId}`);
-  once(`paid-${orderId}`);
-  note(orderId, `marked as paid by ${chargeId}`);
+export async function updateOrder(order: string, charge: string): Promise<void> {
+  await hold(`updating:${order}`);
+  once(`paid-${order}`);
+  note(order, `marked as paid by ${charge}`);
 }

@@ -6,13 +6,13 @@ import { proxyActivities } from '@temporalio/workflow';
 import type * as activities from './activities';
 
 export interface Order {
-  orderId: string;
-  amountCents: number;
+  id: string;
+  cents: number;
 }
 
 export interface Receipt {
-  orderId: string;
-  chargeId: string;
+  order: string;
+  charge: string;
 }
 
 // A dead worker is noticed when this timeout has passed. Seconds keep the demo quick.
@@ -23,7 +23,7 @@ const { chargeCard, updateOrder } = proxyActivities<typeof activities>({
 
 export async function payment(order: Order): Promise<Receipt> {
   // The key comes from the order, so every attempt sends the same one.
-  const chargeId = await chargeCard(`charge-${order.orderId}`, order);
-  await updateOrder(order.orderId, chargeId);
-  return { orderId: order.orderId, chargeId };
+  const charge = await chargeCard(`charge-${order.id}`, order);
+  await updateOrder(order.id, charge);
+  return { order: order.id, charge };
 }

@@ -22,10 +22,10 @@ export async function demo(stage: Stage): Promise<void> {
   stage.check('fetchRates: waited 500 ms or more before attempt 2', rates[1].at - rates[0].at >= 500);
   stage.check('fetchRates: waited 1000 ms or more before attempt 3', rates[2].at - rates[1].at >= 1000);
   stage.equal('payOut: one attempt, by the policy', stage.calls('payOut', subject).length, 1);
-  stage.equal('payOut: its error type', outcomes.payOut, 'AccountClosed');
+  stage.equal('payOut: its error type', outcomes.payout, 'AccountClosed');
   stage.equal('sendMail: one attempt, by the error', stage.calls('sendMail', subject).length, 1);
-  stage.equal('sendMail: its error type', outcomes.sendMail, 'BadAddress');
+  stage.equal('sendMail: its error type', outcomes.mail, 'BadAddress');
   stage.equal('askPartner: two attempts, then no more', stage.calls('askPartner', subject).length, 2);
-  stage.equal('askPartner: its error type', outcomes.askPartner, 'Refused');
+  stage.equal('askPartner: its error type', outcomes.partner, 'Refused');
   stage.equal('the server told the last failure', failure, 'the rates service does not answer');
 }

@@ -10,9 +10,9 @@ export interface Outcomes {
   /** The answer of the activity that fails twice and then works. */
   rates: string;
   /** For each of the others the error type that it ended with. */
-  payOut: string;
-  sendMail: string;
-  askPartner: string;
+  payout: string;
+  mail: string;
+  partner: string;
 }
 
 const { fetchRates } = proxyActivities<typeof activities>({
@@ -35,9 +35,9 @@ const { askPartner } = proxyActivities<typeof activities>({
 export async function retries(subject: string): Promise<Outcomes> {
   return {
     rates: await fetchRates(subject),
-    payOut: await errorType(payOut(subject)),
-    sendMail: await errorType(sendMail(subject)),
-    askPartner: await errorType(askPartner(subject)),
+    payout: await errorType(payOut(subject)),
+    mail: await errorType(sendMail(subject)),
+    partner: await errorType(askPartner(subject)),
   };
 }
 

@@ -2,18 +2,18 @@ import { ApplicationFailure } from '@temporalio/activity';
 import { done, hold, note, once } from '../outside-world';
 import type { Trip } from './workflow';
 
-function book(what: string, { tripId }: Trip): void {
-  note(tripId, once(`${what}-${tripId}`) ? `booked the ${what}` : `the ${what} was booked already`);
+function book(what: string, { id }: Trip): void {
+  note(id, once(`${what}-${id}`) ? `booked the ${what}` : `the ${what} was booked already`);
 }
 
-async function cancel(what: string, { tripId }: Trip): Promise<void> {
-  if (!done(`${what}-${tripId}`)) {
-    note(tripId, `no ${what} was booked, nothing to cancel`);
+async function cancel(what: string, { id }: Trip): Promise<void> {
+  if (!done(`${what}-${id}`)) {
+    note(id, `no ${what} was booked, nothing to cancel`);
     return;
   }
-  const first = once(`cancelled-${what}-${tripId}`);
-  note(tripId, first ? `cancelled the ${what}` : `the ${what} was cancelled already`);
-  await hold(`cancelled-${what}:${tripId}`);
+  const first = once(`cancelled-${what}-${id}`);
+  note(id, first ? `cancelled the ${what}` : `the ${what} was cancelled already`);
+  await hold(`cancelled-${what}:${id}`);
 }
 
 export async function bookFlight(trip: Trip): Promise<void> {
@@ -25,8 +25,8 @@ export async function bookHotel(trip: Trip): Promise<void> {
 }
 
 export async function bookCar(trip: Trip): Promise<void> {
-  if (!trip.carsLeft) {
-    note(trip.tripId, 'no car is left');
+  if (trip.cars === 0) {
+    note(trip.id, 'no car is left');
     throw ApplicationFailure.nonRetryable('no car is left', 'NoCarLeft');
   }
   book('car', trip);

@@ -6,10 +6,10 @@ export async function demo(stage: Stage): Promise<void> {
   const good = stage.id('trip-1');
   const bad = stage.id('trip-2');
   const first = await stage.startWorker({ SAMPLES_HOLD_AT: `cancelled-hotel:${bad}` });
-  const booked = await stage.start(bookingSaga, good, { tripId: good, carsLeft: true });
+  const booked = await stage.start(bookingSaga, good, { id: good, cars: 1 });
   stage.equal('a trip with all three', await booked.result(), { booked: true, undone: [] });
 
-  const failing = await stage.start(bookingSaga, bad, { tripId: bad, carsLeft: false });
+  const failing = await stage.start(bookingSaga, bad, { id: bad, cars: 0 });
   await first.printed(`holding at cancelled-hotel:${bad}`);
   stage.say('the hotel is cancelled, but nobody heard of it; the flight is still booked');
   await stage.kill(first);

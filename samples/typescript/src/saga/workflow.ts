@@ -6,9 +6,9 @@ import { CancellationScope, proxyActivities } from '@temporalio/workflow';
 import type * as activities from './activities';
 
 export interface Trip {
-  tripId: string;
-  /** For the demo: the car rental has no car left. */
-  carsLeft: boolean;
+  id: string;
+  /** How many cars the rental has left. */
+  cars: number;
 }
 
 export interface TripResult {
