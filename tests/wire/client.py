@@ -85,7 +85,7 @@ class Error:
 
     def __str__(self):
         names = [type(detail).__name__ for detail in self.details]
-        return f"{self.code} {self.message!r} details={names}"
+        return f"{self.code} {self.message[:400]!r} {names}"
 
 
 def unpack(any_):
@@ -107,23 +107,23 @@ def refused(code, message=None, detail=None, contains=None, prefix=None):
         def __getattr__(self, name):
             return getattr(caught["error"], name)
 
+    problem = None
     try:
         yield Later()
+        problem = f"not refused; expected {code} {message or contains or prefix!r}"
     except grpc.RpcError as rpc_error:
         error = caught["error"] = Error(rpc_error)
-    else:
-        raise AssertionError(f"not refused; expected {code} {message or contains or prefix!r}")
-    assert error.code == code, str(error)
-    if message is not None:
-        assert error.message == message, str(error)
-    if contains is not None:
-        assert contains in error.message, str(error)
-    if prefix is not None:
-        assert error.message.startswith(prefix), str(error)
-    if detail is None:
-        assert not error.details, str(error)
-    elif detail != "any":
-        assert [type(d).__name__ for d in error.details] == [detail], str(error)
+        wanted_details = None if detail == "any" else [detail] if detail else []
+        if not (
+            error.code == code
+            and (message is None or error.message == message)
+            and (contains is None or contains in error.message)
+            and (prefix is None or error.message.startswith(prefix))
+            and wanted_details in (None, [type(d).__name__ for d in error.details])
+        ):
+            problem = f"{error}\n expected {code} {message or contains or prefix!r} {detail}"
+    if problem:
+        raise AssertionError(problem) from None
 
 
 def eventually(check, timeout=10, every=0.05):

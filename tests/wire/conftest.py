@@ -24,3 +24,12 @@ def w2(client):
     scene = Scene(client)
     yield scene
     scene.close()
+
+
+def pytest_make_parametrize_id(config, val, argname):
+    """Long texts and commands make poor names; the rest is pytest's own choice."""
+    if isinstance(val, str) and len(val) > 40:
+        return argname
+    if isinstance(val, dict) and "command_type" in val:
+        return str(val["command_type"]).removeprefix("COMMAND_TYPE_")
+    return None

@@ -490,7 +490,6 @@ def test_signals_keep_their_place_in_front_of_the_next_task(w):
     """)
 
 
-@pytest.mark.slow
 def test_fourth_attempt_has_a_longer_timeout(w):
     w.start(workflow_task_timeout=seconds(1))
     for _ in range(3):
