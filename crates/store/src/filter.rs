@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use crate::error::StoreError;
+
 /// What a filter, an order or a group can refer to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Column {
@@ -170,4 +172,187 @@ pub struct OrderBy {
     pub column: Column,
     /// Greatest first. A missing value is greater than all others.
     pub descending: bool,
+}
+
+/// What the values of a column are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Text,
+    Uuid,
+    Int,
+    Double,
+    Bool,
+    Words,
+    Set,
+}
+
+/// A filter has at most so many parts, and so many values: enough for the longest query by hand or of a batch,
+/// and far below what SQLite's parser takes.
+const PARTS_MAX: usize = 500;
+const VALUES_MAX: usize = 10_000;
+const DEPTH_MAX: usize = 50;
+
+impl Column {
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Self::WorkflowId
+            | Self::WorkflowType
+            | Self::TaskQueue
+            | Self::ParentWorkflowId
+            | Self::RootWorkflowId
+            | Self::Division => Kind::Text,
+            Self::RunId | Self::ParentRunId | Self::RootRunId => Kind::Uuid,
+            Self::Status
+            | Self::StartTime
+            | Self::ExecutionTime
+            | Self::CloseTime
+            | Self::HistoryLength
+            | Self::HistorySize
+            | Self::StateTransitionCount
+            | Self::ExecutionDuration => Kind::Int,
+            Self::Attribute(_, attribute_type) => match attribute_type {
+                AttributeType::Keyword => Kind::Text,
+                AttributeType::Text => Kind::Words,
+                AttributeType::Int | AttributeType::Datetime => Kind::Int,
+                AttributeType::Double => Kind::Double,
+                AttributeType::Bool => Kind::Bool,
+                AttributeType::KeywordList => Kind::Set,
+            },
+        }
+    }
+
+    /// Whether its values can be sorted and grouped.
+    pub(crate) fn check_single(&self) -> Result<(), StoreError> {
+        match self.kind() {
+            Kind::Words | Kind::Set => Err(StoreError::invalid_filter(format_args!(
+                "{self:?} has several values to a row and cannot be sorted or grouped by"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_value(&self, value: &Value) -> Result<(), StoreError> {
+        let fits = match (self.kind(), value) {
+            (Kind::Text | Kind::Uuid, Value::Text(_))
+            | (Kind::Uuid, Value::Uuid(_))
+            | (Kind::Int | Kind::Double, Value::Int(_))
+            | (Kind::Bool, Value::Bool(_)) => true,
+            (Kind::Double, Value::Double(number)) => !number.is_nan(),
+            _ => false,
+        };
+        if fits {
+            return Ok(());
+        }
+        Err(StoreError::invalid_filter(format_args!(
+            "{self:?} does not compare with {value:?}"
+        )))
+    }
+}
+
+impl Filter {
+    /// Whether the filter names the namespace division, and so wants to see rows with one.
+    pub(crate) fn names_division(&self) -> bool {
+        match self {
+            Self::True => false,
+            Self::And(parts) | Self::Or(parts) => parts.iter().any(Self::names_division),
+            Self::Not(part) => part.names_division(),
+            Self::Compare { column, .. }
+            | Self::In { column, .. }
+            | Self::Between { column, .. }
+            | Self::IsNull(column)
+            | Self::StartsWith { column, .. }
+            | Self::AnyToken { column, .. }
+            | Self::Contains { column, .. } => *column == Column::Division,
+        }
+    }
+
+    /// Checks that each operation is one that its column has, so that every store refuses the same.
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        let mut size = Size {
+            parts: 0,
+            values: 0,
+        };
+        self.check_part(&mut size, 0)
+    }
+
+    fn check_part(&self, size: &mut Size, depth: usize) -> Result<(), StoreError> {
+        size.parts += 1;
+        size.values += self.value_count();
+        if size.parts > PARTS_MAX || size.values > VALUES_MAX || depth > DEPTH_MAX {
+            return Err(StoreError::invalid_filter("it is too large"));
+        }
+        match self {
+            Self::True | Self::IsNull(_) => Ok(()),
+            Self::And(parts) | Self::Or(parts) => parts
+                .iter()
+                .try_for_each(|part| part.check_part(size, depth + 1)),
+            Self::Not(part) => part.check_part(size, depth + 1),
+            Self::Compare { column, value, .. } => column.check_value(value),
+            Self::In { column, values } if column.kind() == Kind::Set => {
+                values.iter().try_for_each(|value| match value {
+                    Value::Text(_) => Ok(()),
+                    _ => Err(StoreError::invalid_filter("a keyword list holds keywords")),
+                })
+            }
+            Self::In { column, values } => values
+                .iter()
+                .try_for_each(|value| column.check_value(value)),
+            Self::Between { column, low, high } => {
+                column.check_value(low)?;
+                column.check_value(high)
+            }
+            Self::StartsWith { column, .. } => {
+                column.require(&[Kind::Text, Kind::Uuid], "StartsWith")
+            }
+            Self::AnyToken { column, .. } => column.require(&[Kind::Words], "AnyToken"),
+            Self::Contains { column, .. } => column.require(&[Kind::Set], "Contains"),
+        }
+    }
+
+    fn value_count(&self) -> usize {
+        match self {
+            Self::In { values, .. } => values.len(),
+            Self::AnyToken { tokens, .. } => tokens.len(),
+            _ => 1,
+        }
+    }
+}
+
+struct Size {
+    parts: usize,
+    values: usize,
+}
+
+impl Column {
+    fn require(&self, kinds: &[Kind], operation: &str) -> Result<(), StoreError> {
+        if kinds.contains(&self.kind()) {
+            return Ok(());
+        }
+        Err(StoreError::invalid_filter(format_args!(
+            "{self:?} does not have {operation}"
+        )))
+    }
+}
+
+/// The order that a list really has: the default one in place of none, each column checked.
+pub(crate) fn checked_order(order: &[OrderBy]) -> Result<Vec<OrderBy>, StoreError> {
+    if order.is_empty() {
+        let newest_first = |column| OrderBy {
+            column,
+            descending: true,
+        };
+        return Ok(vec![
+            newest_first(Column::CloseTime),
+            newest_first(Column::StartTime),
+        ]);
+    }
+    order.iter().try_for_each(|by| by.column.check_single())?;
+    Ok(order.to_vec())
+}
+
+/// The words of a text, in lower case: what lies between characters that are neither letters nor digits.
+pub(crate) fn words(text: &str) -> impl Iterator<Item = String> + '_ {
+    text.split(|character: char| !character.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
 }

@@ -11,13 +11,16 @@
 //! Absent on purpose: workflow rules, encodings of records (the engine's), parsing of list filters (the
 //! engine's), retries (the caller decides what a refused commit means).
 
+mod cursor;
 mod error;
 mod filter;
+mod memory;
 mod model;
 
 pub use bytes::Bytes;
 pub use error::StoreError;
 pub use filter::{AttributeType, Column, Comparison, Filter, OrderBy, Value};
+pub use memory::MemoryStore;
 pub use model::{
     AttributeValue, Batch, Check, ExecutionKey, Loaded, NewRecord, Page, RecordRange, Row,
     Snapshot, Stats, Wake, WakeCursor, Write,
