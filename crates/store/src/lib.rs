@@ -16,6 +16,7 @@ mod error;
 mod filter;
 mod memory;
 mod model;
+mod sqlite;
 
 pub use bytes::Bytes;
 pub use error::StoreError;
@@ -25,6 +26,7 @@ pub use model::{
     AttributeValue, Batch, Check, ExecutionKey, Loaded, NewRecord, Page, RecordRange, Row,
     Snapshot, Stats, Wake, WakeCursor, Write,
 };
+pub use sqlite::SqliteStore;
 pub use uuid::Uuid;
 
 use std::ops::Range;

@@ -1,0 +1,304 @@
+//! One write as statements inside the writer's transaction.
+
+use rusqlite::types::Value as SqlValue;
+use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
+use uuid::Uuid;
+
+use super::row::{AttributeRow, attribute_rows};
+use super::schema::OPEN;
+use crate::error::StoreError;
+use crate::model::{Row, Write};
+
+/// Why a write was not made.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// It contradicts what is stored: its batch is refused, the transaction may go on.
+    Refused(StoreError),
+    /// The database failed: the transaction is lost.
+    Sql(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+type Outcome = Result<(), Failure>;
+
+/// Makes one write.
+pub(super) fn write(conn: &Connection, write: &Write) -> Outcome {
+    statements(conn, write).map_err(|failure| match failure {
+        // What the database refuses for its content, it would refuse for ever.
+        Failure::Sql(cause)
+            if matches!(
+                cause.sqlite_error_code(),
+                Some(ErrorCode::ConstraintViolation | ErrorCode::TooBig)
+            ) =>
+        {
+            refused(write, &cause.to_string())
+        }
+        failure => failure,
+    })
+}
+
+fn refused(write: &Write, cause: &str) -> Failure {
+    Failure::Refused(StoreError::conflict(write.key.run_id, cause))
+}
+
+fn statements(conn: &Connection, write: &Write) -> Outcome {
+    let run_id = write.key.run_id;
+    let parts = write.record.is_some()
+        || write.snapshot.is_some()
+        || write.row.is_some()
+        || write.wake_at.is_some();
+    if write.delete {
+        return if parts {
+            Err(refused(write, "a deletion with other parts"))
+        } else {
+            delete(conn, run_id)
+        };
+    }
+    let begins = write.record.as_ref().is_some_and(|record| record.seq == 1);
+    match &write.row {
+        Some(row) if begins => insert_row(conn, write, row)?,
+        Some(row) => update_row(conn, write, row)?,
+        None if begins => return Err(refused(write, "record 1 without a row")),
+        None => {}
+    }
+    if let Some(record) = &write.record {
+        let before = record.seq.checked_sub(1);
+        if !begins && !has_record(conn, run_id, before.unwrap_or(0))? {
+            return Err(refused(write, "not the next record"));
+        }
+        conn.prepare_cached("INSERT INTO journal (run_id, seq, bytes) VALUES (?1, ?2, ?3)")?
+            .execute(params![
+                run_id.as_bytes().as_slice(),
+                integer(record.seq),
+                &record.bytes[..]
+            ])?;
+    }
+    if let Some(snapshot) = &write.snapshot {
+        if !has_record(conn, run_id, snapshot.seq)? {
+            return Err(refused(write, "a snapshot of records that are not there"));
+        }
+        conn.prepare_cached(
+            "INSERT OR REPLACE INTO snapshots (run_id, seq, bytes) VALUES (?1, ?2, ?3)",
+        )?
+        .execute(params![
+            run_id.as_bytes().as_slice(),
+            integer(snapshot.seq),
+            &snapshot.bytes[..]
+        ])?;
+    }
+    match write.wake_at {
+        Some(wake_at) if !begins => update_wake(conn, write, wake_at),
+        _ => Ok(()),
+    }
+}
+
+/// Numbers that no journal reaches are kept where they contradict every journal.
+fn integer(seq: u64) -> i64 {
+    i64::try_from(seq).unwrap_or(i64::MAX)
+}
+
+fn has_record(conn: &Connection, run_id: Uuid, seq: u64) -> rusqlite::Result<bool> {
+    conn.prepare_cached("SELECT 1 FROM journal WHERE run_id = ?1 AND seq = ?2")?
+        .exists(params![run_id.as_bytes().as_slice(), integer(seq)])
+}
+
+fn insert_row(conn: &Connection, write: &Write, row: &Row) -> Outcome {
+    let key = &write.key;
+    take_current(conn, write, row)?;
+    let (parent, root) = relatives(write, row);
+    conn.prepare_cached(
+        "INSERT INTO executions (run_id, namespace, workflow_id, slot, current, status, workflow_type, \
+         task_queue, start_time, execution_time, close_time, history_length, history_size, \
+         state_transition_count, parent_workflow_id, parent_run_id, root_workflow_id, root_run_id, \
+         division, wake_at, memo, search_attributes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, \
+         ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
+    )?
+    .execute(params![
+        key.run_id.as_bytes().as_slice(),
+        key.namespace.as_bytes().as_slice(),
+        key.workflow_id,
+        key.slot,
+        row.current,
+        row.status,
+        row.workflow_type,
+        row.task_queue,
+        row.start_time,
+        row.execution_time,
+        row.close_time.unwrap_or(OPEN),
+        row.history_length,
+        row.history_size,
+        row.state_transition_count,
+        parent.map(|(id, _)| id),
+        parent.map(|(_, run_id)| run_id),
+        root.map(|(id, _)| id),
+        root.map(|(_, run_id)| run_id),
+        row.division,
+        write.wake_at.flatten(),
+        &row.memo[..],
+        &row.search_attributes[..],
+    ])?;
+    attribute_rows(row)
+        .iter()
+        .try_for_each(|attribute| insert_attribute(conn, key.run_id, attribute))
+}
+
+type Relative<'a> = Option<(&'a str, &'a [u8])>;
+
+/// Parent and root as they are stored: a run that is its own root stores none.
+fn relatives<'a>(write: &Write, row: &'a Row) -> (Relative<'a>, Relative<'a>) {
+    let parent = row
+        .parent
+        .as_ref()
+        .map(|(id, run_id)| (&**id, run_id.as_bytes().as_slice()));
+    let own = row.root.1 == write.key.run_id && row.root.0 == write.key.workflow_id;
+    let root = (!own).then(|| (&*row.root.0, row.root.1.as_bytes().as_slice()));
+    (parent, root)
+}
+
+/// Takes the mark of the current run from the one that has it.
+fn take_current(conn: &Connection, write: &Write, row: &Row) -> rusqlite::Result<()> {
+    if row.current {
+        conn.prepare_cached(
+            "UPDATE executions SET current = 0 \
+             WHERE namespace = ?1 AND workflow_id = ?2 AND current = 1 AND run_id <> ?3",
+        )?
+        .execute(params![
+            write.key.namespace.as_bytes().as_slice(),
+            write.key.workflow_id,
+            write.key.run_id.as_bytes().as_slice()
+        ])?;
+    }
+    Ok(())
+}
+
+/// The columns of the key are not set, and `current` only when it changes, so that the update leaves their index
+/// alone: workflow ids lie anywhere in it, and each touch would cost a page of its own.
+fn update_row(conn: &Connection, write: &Write, row: &Row) -> Outcome {
+    let key = &write.key;
+    let run_id = key.run_id.as_bytes().as_slice();
+    let stored = conn
+        .prepare_cached(
+            "SELECT current FROM executions \
+             WHERE run_id = ?1 AND namespace = ?2 AND workflow_id = ?3 AND slot = ?4",
+        )?
+        .query_row(
+            params![
+                run_id,
+                key.namespace.as_bytes().as_slice(),
+                key.workflow_id,
+                key.slot
+            ],
+            |row| row.get::<_, bool>(0),
+        )
+        .optional()?;
+    let Some(was_current) = stored else {
+        return Err(refused(write, "no such execution"));
+    };
+    if was_current != row.current {
+        take_current(conn, write, row)?;
+        conn.prepare_cached("UPDATE executions SET current = ?2 WHERE run_id = ?1")?
+            .execute(params![run_id, row.current])?;
+    }
+    let (parent, root) = relatives(write, row);
+    conn.prepare_cached(
+        "UPDATE executions SET status = ?2, workflow_type = ?3, task_queue = ?4, start_time = ?5, \
+         execution_time = ?6, close_time = ?7, history_length = ?8, history_size = ?9, \
+         state_transition_count = ?10, parent_workflow_id = ?11, parent_run_id = ?12, \
+         root_workflow_id = ?13, root_run_id = ?14, division = ?15, memo = ?16, \
+         search_attributes = ?17 WHERE run_id = ?1",
+    )?
+    .execute(params![
+        run_id,
+        row.status,
+        row.workflow_type,
+        row.task_queue,
+        row.start_time,
+        row.execution_time,
+        row.close_time.unwrap_or(OPEN),
+        row.history_length,
+        row.history_size,
+        row.state_transition_count,
+        parent.map(|(id, _)| id),
+        parent.map(|(_, run_id)| run_id),
+        root.map(|(id, _)| id),
+        root.map(|(_, run_id)| run_id),
+        row.division,
+        &row.memo[..],
+        &row.search_attributes[..],
+    ])?;
+    update_attributes(conn, key.run_id, row)
+}
+
+/// Writes only the attributes that differ: most updates of a row change none, and each lies on two pages.
+fn update_attributes(conn: &Connection, run_id: Uuid, row: &Row) -> Outcome {
+    let new = attribute_rows(row);
+    let mut select =
+        conn.prepare_cached("SELECT name, type, value FROM attributes WHERE run_id = ?1")?;
+    let old = select
+        .query_map([run_id.as_bytes().as_slice()], |row| {
+            Ok(AttributeRow {
+                name: row.get(0)?,
+                type_number: row.get(1)?,
+                value: row.get(2)?,
+            })
+        })?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    for attribute in old.iter().filter(|attribute| !new.contains(attribute)) {
+        conn.prepare_cached(
+            "DELETE FROM attributes WHERE run_id = ?1 AND name = ?2 AND type = ?3 AND value = ?4",
+        )?
+        .execute(attribute_params(run_id, attribute))?;
+    }
+    let added = new.iter().filter(|attribute| !old.contains(attribute));
+    added
+        .into_iter()
+        .try_for_each(|attribute| insert_attribute(conn, run_id, attribute))
+}
+
+fn insert_attribute(conn: &Connection, run_id: Uuid, attribute: &AttributeRow) -> Outcome {
+    conn.prepare_cached(
+        "INSERT OR IGNORE INTO attributes (run_id, name, type, value) VALUES (?1, ?2, ?3, ?4)",
+    )?
+    .execute(attribute_params(run_id, attribute))?;
+    Ok(())
+}
+
+fn attribute_params(run_id: Uuid, attribute: &AttributeRow) -> (Vec<u8>, &str, i64, &SqlValue) {
+    (
+        run_id.as_bytes().to_vec(),
+        &attribute.name,
+        attribute.type_number,
+        &attribute.value,
+    )
+}
+
+fn update_wake(conn: &Connection, write: &Write, wake_at: Option<i64>) -> Outcome {
+    let run_id = write.key.run_id.as_bytes().as_slice();
+    let changed = conn
+        .prepare_cached("UPDATE executions SET wake_at = ?2 WHERE run_id = ?1")?
+        .execute(params![run_id, wake_at])?;
+    if changed == 0 {
+        Err(refused(write, "no such execution"))
+    } else {
+        Ok(())
+    }
+}
+
+/// Deletes every row that the execution ever caused.
+fn delete(conn: &Connection, run_id: Uuid) -> Outcome {
+    for statement in [
+        "DELETE FROM journal WHERE run_id = ?1",
+        "DELETE FROM snapshots WHERE run_id = ?1",
+        "DELETE FROM attributes WHERE run_id = ?1",
+        "DELETE FROM executions WHERE run_id = ?1",
+    ] {
+        conn.prepare_cached(statement)?
+            .execute([run_id.as_bytes().as_slice()])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! Checkpoints: pages go from the log into the file, away from the path of commits.
+//!
+//! A thread with its own connection copies the bulk and waits for the disk, while commits go on. But a log is
+//! only begun anew once all of it has been copied, and under steady load there is always a little more; so the
+//! thread then asks the writer, which copies that little rest between two commits.
+//!
+//! The log is rather long on purpose: a page that many commits touched is copied once.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+
+use super::open::{Purpose, connect};
+use super::writer::Item;
+
+/// Pages in the log when a checkpoint is due: 16 MiB. After a crash so much has to be read at most, give or take
+/// what came in during a checkpoint.
+const LOG_PAGES: u32 = 4096;
+
+/// The writer's end.
+pub(super) struct Checkpointer {
+    /// Pages in the log after the last commit.
+    log_pages: Arc<AtomicU32>,
+    /// With how many the next checkpoint starts.
+    due_at: u32,
+    running: bool,
+    wake: Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Checkpointer {
+    pub(super) fn start(
+        conn: &mut Connection,
+        path: &Path,
+        writer: Sender<Item>,
+    ) -> rusqlite::Result<Self> {
+        let (wake, woken) = channel();
+        let own = connect(path, Purpose::Checkpoint)?;
+        let thread = std::thread::Builder::new()
+            .name("store-checkpoint".into())
+            .spawn(move || run(&own, &woken, &writer))
+            .map_err(|cause| rusqlite::Error::UserFunctionError(Box::new(cause)))?;
+        let checkpointer = Self {
+            log_pages: Arc::default(),
+            due_at: LOG_PAGES,
+            running: false,
+            wake,
+            thread,
+        };
+        checkpointer.watch(conn)?;
+        Ok(checkpointer)
+    }
+
+    /// Has the writer's connection tell how long the log is.
+    pub(super) fn watch(&self, conn: &mut Connection) -> rusqlite::Result<()> {
+        let log_pages = self.log_pages.clone();
+        conn.wal_hook(Some(move |_: &mut _, pages: i32| {
+            log_pages.store(pages.unsigned_abs(), Ordering::Relaxed);
+            Ok(())
+        }))
+    }
+
+    pub(super) fn after_commit(&mut self) {
+        let pages = self.log_pages.load(Ordering::Relaxed);
+        if pages < LOG_PAGES {
+            self.due_at = LOG_PAGES;
+        }
+        if pages >= self.due_at && !self.running {
+            self.running = self.wake.send(()).is_ok();
+        }
+    }
+
+    /// Copies the rest. If a long read still needs the old log, it grows on, and the next try comes
+    /// when it is longer by as much again.
+    pub(super) fn finish(&mut self, conn: &Connection) {
+        self.running = false;
+        checkpoint(conn);
+        self.due_at = self
+            .log_pages
+            .load(Ordering::Relaxed)
+            .saturating_add(LOG_PAGES);
+    }
+
+    pub(super) fn stop(self) {
+        drop(self.wake);
+        // It can only have panicked, and its connection is closed all the same.
+        drop(self.thread.join());
+    }
+}
+
+fn run(conn: &Connection, woken: &Receiver<()>, writer: &Sender<Item>) {
+    while woken.recv().is_ok() {
+        checkpoint(conn);
+        if writer.send(Item::FinishCheckpoint).is_err() {
+            return;
+        }
+    }
+}
+
+/// A checkpoint that waits for nobody. If it fails (a full disk), the log stays as it is and the next one
+/// does the work.
+fn checkpoint(conn: &Connection) {
+    let done = conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_| Ok(()));
+    if let Err(cause) = done {
+        tracing::warn!(%cause, "a checkpoint failed");
+    }
+}

@@ -1,0 +1,215 @@
+//! Opening the file: who may, in which state it is, and the settings of each connection.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::schema;
+use crate::error::StoreError;
+
+/// Pages of 4 KiB: halves of it write less log for scattered rows, but more for long records, and the operating
+/// system writes the file itself in such pages anyway.
+const PAGE_SIZE: u32 = 4096;
+
+/// How long a statement waits for another process that is just looking at or copying the file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What a connection is for, and so how much of the file it keeps in memory (KiB).
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Purpose {
+    /// Commits: the pages that the next commits will touch again.
+    Write,
+    /// Point reads; several of these.
+    Read,
+    /// Copies pages from the log into the file; has no use for a cache.
+    Checkpoint,
+}
+
+impl Purpose {
+    fn cache_kib(self) -> i64 {
+        match self {
+            Self::Write => 4096,
+            Self::Read => 1024,
+            Self::Checkpoint => 64,
+        }
+    }
+}
+
+/// Keeps every other process out, until it is dropped.
+///
+/// An advisory lock on a file beside the database: SQLite's own locks allow several processes, and a lock
+/// on the database file itself would be lost whenever SQLite closes one of its handles to it.
+#[derive(Debug)]
+pub(super) struct ProcessLock {
+    _file: File,
+}
+
+/// Locks the file, finds out what it is, and brings it to the newest schema.
+pub(super) fn open(path: &Path) -> Result<(Connection, ProcessLock), StoreError> {
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        std::fs::create_dir_all(folder).map_err(|cause| io_error(path, &cause))?;
+    }
+    check_writable(path)?;
+    let lock = lock(path)?;
+    let conn = prepare(path).map_err(|cause| open_error(path, &cause))??;
+    Ok((conn, lock))
+}
+
+/// SQLite would open a read-only file quietly, and fail only at the first write.
+fn check_writable(path: &Path) -> Result<(), StoreError> {
+    match std::fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => Err(StoreError::Open {
+            path: path.into(),
+            cause: "it is a folder".into(),
+        }),
+        Ok(metadata) if metadata.permissions().readonly() => Err(StoreError::ReadOnly {
+            path: path.into(),
+            cause: "the file is read-only".into(),
+        }),
+        Ok(_) => Ok(()),
+        Err(cause) if cause.kind() == ErrorKind::NotFound => Ok(()),
+        Err(cause) => Err(io_error(path, &cause)),
+    }
+}
+
+fn lock(path: &Path) -> Result<ProcessLock, StoreError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-lock");
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(PathBuf::from(name))
+        .map_err(|cause| io_error(path, &cause))?;
+    match file.try_lock() {
+        Ok(()) => Ok(ProcessLock { _file: file }),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: path.into() }),
+        Err(TryLockError::Error(cause)) => Err(io_error(path, &cause)),
+    }
+}
+
+fn prepare(path: &Path) -> rusqlite::Result<Result<Connection, StoreError>> {
+    let mut conn = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    conn.busy_timeout(BUSY_TIMEOUT)?;
+    // Takes effect only while the file is empty.
+    conn.pragma_update(None, "page_size", PAGE_SIZE)?;
+    let found = match version(&conn)? {
+        Found::Ours(version) if version > schema::VERSION => {
+            return Ok(Err(StoreError::Newer {
+                path: path.into(),
+                found: version,
+                known: schema::VERSION,
+            }));
+        }
+        Found::Ours(version) => version,
+        Found::Empty => 0,
+        Found::Foreign => return Ok(Err(StoreError::Foreign { path: path.into() })),
+    };
+    let mode: String =
+        conn.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if mode != "wal" {
+        let cause = "the file system does not support a write-ahead log".into();
+        return Ok(Err(StoreError::Open {
+            path: path.into(),
+            cause,
+        }));
+    }
+    configure(&mut conn, Purpose::Write)?;
+    schema::migrate(&mut conn, found)?;
+    Ok(Ok(conn))
+}
+
+enum Found {
+    Empty,
+    Ours(u32),
+    Foreign,
+}
+
+fn version(conn: &Connection) -> rusqlite::Result<Found> {
+    let pragma = |name| conn.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
+    let application_id = pragma("application_id")?;
+    let user_version = pragma("user_version")?;
+    if application_id == schema::APPLICATION_ID {
+        return Ok(Found::Ours(u32::try_from(user_version).unwrap_or(u32::MAX)));
+    }
+    let empty = conn.query_row("SELECT count(*) = 0 FROM sqlite_schema", (), |row| {
+        row.get(0)
+    })?;
+    Ok(if empty && application_id == 0 && user_version == 0 {
+        Found::Empty
+    } else {
+        Found::Foreign
+    })
+}
+
+/// One more connection to a file that [`open`] has prepared.
+pub(super) fn connect(path: &Path, purpose: Purpose) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut conn = Connection::open_with_flags(path, flags)?;
+    conn.busy_timeout(BUSY_TIMEOUT)?;
+    configure(&mut conn, purpose)?;
+    Ok(conn)
+}
+
+fn configure(conn: &mut Connection, purpose: Purpose) -> rusqlite::Result<()> {
+    conn.set_prepared_statement_cache_capacity(64);
+    // Every commit reaches the disk before it is acknowledged.
+    conn.pragma_update(None, "synchronous", "FULL")?;
+    // Checkpoints have a thread of their own.
+    conn.pragma_update(None, "wal_autocheckpoint", 0)?;
+    // Negative: KiB.
+    conn.pragma_update(None, "cache_size", -purpose.cache_kib())?;
+    conn.pragma_update(None, "query_only", matches!(purpose, Purpose::Read))?;
+    if matches!(purpose, Purpose::Read) {
+        super::compile::add_functions(conn)?;
+    }
+    Ok(())
+}
+
+fn io_error(path: &Path, cause: &std::io::Error) -> StoreError {
+    let text = cause.to_string().into();
+    match cause.kind() {
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => StoreError::ReadOnly {
+            path: path.into(),
+            cause: text,
+        },
+        _ => StoreError::Open {
+            path: path.into(),
+            cause: text,
+        },
+    }
+}
+
+fn open_error(path: &Path, cause: &rusqlite::Error) -> StoreError {
+    let text = cause.to_string().into();
+    let path = path.into();
+    match cause.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+            StoreError::Corrupt { path, cause: text }
+        }
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+            StoreError::ReadOnly { path, cause: text }
+        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Locked { path },
+        _ => StoreError::Open { path, cause: text },
+    }
+}
+
+/// What a failed read means to the caller.
+pub(super) fn read_error(path: &Path, cause: &rusqlite::Error) -> StoreError {
+    match cause.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => open_error(path, cause),
+        _ => StoreError::unavailable(cause),
+    }
+}
