@@ -305,8 +305,7 @@ def test_timeout_without_room_for_a_retry(w):
         5 ActivityTaskScheduled
         6 ActivityTaskStarted
         7 ActivityTaskTimedOut retry_state=TIMEOUT failure.message="{NO_TIME}" \
-failure.timeout_failure_info.timeout_type=SCHEDULE_TO_CLOSE \
-failure.cause.message="activity StartToClose timeout"
+failure.timeout_failure_info.timeout_type=SCHEDULE_TO_CLOSE failure.cause=-
         8 WorkflowTaskScheduled
     """)
 
