@@ -146,6 +146,25 @@ class Scene:
                 return task
             assert time.monotonic() < deadline - 3, "no workflow task came"
 
+    def waiting_poll(self, queue=None, kind="Workflow", timeout=POLL_TIMEOUT):
+        """The future of a poll that has reached the task queue: the server lists its poller."""
+        queue = queue or {"name": self.queue}
+        identity = f"poller-{uuid.uuid4().hex}"
+        future = self.client.future(
+            f"Poll{kind}TaskQueue", timeout=timeout, task_queue=queue, identity=identity
+        )
+
+        def listed():
+            pollers = self.call(
+                "DescribeTaskQueue",
+                task_queue=queue,
+                task_queue_type="TASK_QUEUE_TYPE_" + kind.upper(),
+            ).pollers
+            return identity in [poller.identity for poller in pollers] or None
+
+        eventually(listed)
+        return future
+
     def no_task(self, queue=None, kind="Workflow", timeout=3):
         """A poll comes back empty: there is no task."""
         queue = queue or {"name": self.queue}
