@@ -1,0 +1,81 @@
+//! The limits of behaviour sections 3.1 to 3.4, with the names of the reference's settings.
+
+use std::time::Duration;
+
+/// Sizes are bytes; every limit is strict: the error comes when a value is greater.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limits {
+    /// `limit.maxIDLength`: bytes of any id or name.
+    pub id_length_max: usize,
+    /// `limit.blobSize.error`: bytes of one payload field.
+    pub blob_size_error: usize,
+    /// `limit.memoSize.error`: bytes of a memo.
+    pub memo_size_error: usize,
+    /// `limit.historySize.error`: bytes of a run's history; the run is terminated above it.
+    pub history_size_error: i64,
+    /// `limit.historyCount.error`: events of a run; the run is terminated above it.
+    pub history_count_error: i64,
+    /// `limit.historySize.suggestContinueAsNew`.
+    pub history_size_suggest: i64,
+    /// `limit.historyCount.suggestContinueAsNew`.
+    pub history_count_suggest: i64,
+    /// `limit.numPendingActivities.error`.
+    pub pending_activities_max: usize,
+    /// `limit.numPendingChildExecutions.error`.
+    pub pending_children_max: usize,
+    /// `limit.numPendingSignals.error`.
+    pub pending_signals_max: usize,
+    /// `limit.numPendingCancelRequests.error`.
+    pub pending_cancel_requests_max: usize,
+    /// `history.maximumSignalsPerExecution`.
+    pub signals_per_execution_max: i64,
+    /// `history.maximumBufferedEventsBatch`: events that may wait for a started workflow task.
+    pub buffered_events_max: usize,
+    /// `history.maximumBufferedEventsSizeInBytes`.
+    pub buffered_size_max: usize,
+    /// `history.defaultWorkflowTaskTimeout`.
+    pub workflow_task_timeout_default: Duration,
+    /// `history.workflowTaskHeartbeatTimeout`: how long a task may be kept alive by empty completions.
+    pub workflow_task_heartbeat_max: Duration,
+    /// `limit.mutableStateActivityFailureSize.error`: bytes of a retried activity's kept failure.
+    pub activity_failure_size_max: usize,
+    /// `history.workflowIdReuseMinimalInterval`: how close runs of one chain may start.
+    pub continue_as_new_min_interval: Duration,
+    /// Bytes of one search-attribute value (`limit.searchAttributesSizeOfValueLimit`).
+    pub search_attribute_value_max: usize,
+    /// Bytes of all search attributes (`limit.searchAttributesTotalSizeLimit`).
+    pub search_attributes_total_max: usize,
+    /// Number of search attributes (`limit.searchAttributesNumberOfKeysLimit`).
+    pub search_attributes_keys_max: usize,
+}
+
+/// No workflow task may take longer than this, whatever is asked for (behaviour, section 3.4).
+pub const WORKFLOW_TASK_TIMEOUT_MAX: Duration = Duration::from_secs(120);
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            id_length_max: 1000,
+            blob_size_error: 2 << 20,
+            memo_size_error: 2 << 20,
+            history_size_error: 50 << 20,
+            history_count_error: 51_200,
+            history_size_suggest: 4 << 20,
+            history_count_suggest: 4096,
+            pending_activities_max: 2000,
+            pending_children_max: 2000,
+            pending_signals_max: 2000,
+            pending_cancel_requests_max: 2000,
+            signals_per_execution_max: 10_000,
+            buffered_events_max: 100,
+            buffered_size_max: 2 << 20,
+            workflow_task_timeout_default: Duration::from_secs(10),
+            workflow_task_heartbeat_max: Duration::from_secs(30 * 60),
+            activity_failure_size_max: 4 << 10,
+            continue_as_new_min_interval: Duration::from_secs(1),
+            search_attribute_value_max: 2 << 10,
+            search_attributes_total_max: 40 << 10,
+            search_attributes_keys_max: 100,
+        }
+    }
+}

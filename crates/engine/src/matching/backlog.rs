@@ -1,0 +1,285 @@
+//! The tasks that wait: a level for each priority, in it a line for each fairness key.
+//!
+//! Between lines turns are shared out by virtual time (stride scheduling): a line's pass moves on
+//! with each of its tasks, the slower the greater its weight, and the line with the least pass is
+//! next. A line that was empty joins at the pass that the level has reached, or at its own if that
+//! is further: whoever comes seldom does not wait, and whoever comes one by one gains nothing.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use super::limiter::Pace;
+use super::{PRIORITY_MAX, TaskMeta};
+
+/// Pass of one task of weight 1. Weights are from 0.001, so that none moves by less than 1, …
+const STRIDE: f64 = 1000.0;
+const WEIGHT_MIN: f32 = 0.001;
+/// … to where a stride would be less than 1.
+const WEIGHT_MAX: f32 = 1000.0;
+
+/// Levels keep the pass of so many lines that are empty before they sweep.
+const EMPTY_LINES: usize = 64;
+
+/// What a line may do, besides its turn.
+#[derive(Debug, Default)]
+pub(super) struct KeyPace {
+    /// How often, for a weight of 1.
+    pub(super) pace: Pace,
+    /// Weights that go before those of the tasks.
+    pub(super) weights: BTreeMap<String, f32>,
+}
+
+impl KeyPace {
+    fn weight(&self, key: &str, of_tasks: f32) -> f32 {
+        let weight = self.weights.get(key).copied().unwrap_or(of_tasks);
+        if weight > 0.0 { weight.clamp(WEIGHT_MIN, WEIGHT_MAX) } else { 1.0 }
+    }
+}
+
+/// All levels.
+#[derive(Debug)]
+pub(super) struct Backlog<T> {
+    levels: [Level<T>; PRIORITY_MAX as usize],
+    len: usize,
+}
+
+impl<T> Default for Backlog<T> {
+    fn default() -> Self {
+        Self { levels: std::array::from_fn(|_| Level::default()), len: 0 }
+    }
+}
+
+impl<T> Backlog<T> {
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The level of a priority from 1 to [`PRIORITY_MAX`].
+    pub(super) fn level(&self, priority: i32) -> &Level<T> {
+        &self.levels[index(priority)]
+    }
+
+    pub(super) fn push(&mut self, priority: i32, task: T, meta: TaskMeta<'_>) {
+        self.levels[index(priority)].push(task, meta);
+        self.len += 1;
+    }
+
+    /// The next task that its key's pace lets go, and its priority.
+    pub(super) fn pop(&mut self, keys: &KeyPace, now_ns: i64) -> Option<(i32, T)> {
+        for (priority, level) in (1..).zip(&mut self.levels) {
+            if let Some(task) = level.pop(keys, now_ns) {
+                self.len -= 1;
+                return Some((priority, task));
+            }
+        }
+        None
+    }
+
+    /// From when on [`Backlog::pop`] has a task to give; none when there is none.
+    pub(super) fn ready_ns(&self, pace: Pace) -> Option<i64> {
+        self.levels.iter().filter_map(|level| level.ready_ns(pace)).min()
+    }
+
+    /// Brings the instants of another pace within reach of a new one.
+    pub(super) fn clip(&mut self, pace: Pace, now_ns: i64) {
+        for level in &mut self.levels {
+            level.clip(pace, now_ns);
+        }
+    }
+
+    pub(super) fn drain(&mut self) -> Vec<T> {
+        self.clip(Pace::Unlimited, 0);
+        let unlimited = KeyPace::default();
+        std::iter::from_fn(|| self.pop(&unlimited, 0).map(|(_, task)| task)).collect()
+    }
+}
+
+fn index(priority: i32) -> usize {
+    // In range by `clamp_priority`.
+    usize::try_from(priority - 1).unwrap_or(0).min(PRIORITY_MAX as usize - 1)
+}
+
+/// The tasks of one priority.
+#[derive(Debug)]
+pub(super) struct Level<T> {
+    lines: BTreeMap<Arc<str>, Line<T>>,
+    /// Lines with tasks, by pass, then by whose turn was longest ago.
+    turns: BTreeSet<(u64, u64, Arc<str>)>,
+    /// Lines with tasks that their pace holds back, by the instant from which they may go on.
+    held: BTreeSet<(i64, Arc<str>)>,
+    /// Heads of lines, by age.
+    ages: BTreeSet<(i64, Arc<str>)>,
+    /// The pass of the last task that left.
+    pass: u64,
+    next_turn: u64,
+    sweep_at: usize,
+    len: usize,
+}
+
+#[derive(Debug)]
+struct Line<T> {
+    tasks: VecDeque<Queued<T>>,
+    /// Where its next task stands.
+    pass: u64,
+    /// When it last took its place.
+    turn: u64,
+    /// What its last task said.
+    weight: f32,
+    /// From when on its pace lets it go on.
+    ready_ns: i64,
+    is_held: bool,
+}
+
+#[derive(Debug)]
+struct Queued<T> {
+    task: T,
+    created_at_ns: i64,
+}
+
+impl<T> Default for Level<T> {
+    fn default() -> Self {
+        Self {
+            lines: BTreeMap::new(),
+            turns: BTreeSet::new(),
+            held: BTreeSet::new(),
+            ages: BTreeSet::new(),
+            pass: 0,
+            next_turn: 0,
+            sweep_at: EMPTY_LINES,
+            len: 0,
+        }
+    }
+}
+
+impl<T> Level<T> {
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// When the oldest of the heads of lines became ready.
+    pub(super) fn oldest_ns(&self) -> Option<i64> {
+        self.ages.first().map(|(created_at_ns, _)| *created_at_ns)
+    }
+
+    fn push(&mut self, task: T, meta: TaskMeta<'_>) {
+        let queued = Queued { task, created_at_ns: meta.created_at_ns };
+        self.len += 1;
+        let (key, line) = match self.lines.get_key_value(meta.fairness_key) {
+            Some((key, _)) => (key.clone(), self.lines.get_mut(meta.fairness_key)),
+            None => {
+                let key: Arc<str> = meta.fairness_key.into();
+                self.lines.insert(key.clone(), Line::new());
+                (key, self.lines.get_mut(meta.fairness_key))
+            }
+        };
+        // Found or just made.
+        let Some(line) = line else { return };
+        line.weight = meta.fairness_weight;
+        line.tasks.push_back(queued);
+        if line.tasks.len() == 1 {
+            line.pass = line.pass.max(self.pass);
+            line.turn = self.next_turn;
+            self.next_turn += 1;
+            self.turns.insert((line.pass, line.turn, key.clone()));
+            self.ages.insert((meta.created_at_ns, key));
+        }
+    }
+
+    fn pop(&mut self, keys: &KeyPace, now_ns: i64) -> Option<T> {
+        self.let_go(now_ns);
+        loop {
+            let (pass, _, key) = self.turns.pop_first()?;
+            let line = self.lines.get_mut(&key)?;
+            if line.ready_ns > now_ns {
+                line.is_held = true;
+                self.held.insert((line.ready_ns, key));
+                continue;
+            }
+            let Queued { task, created_at_ns } = line.tasks.pop_front()?;
+            let weight = keys.weight(&key, line.weight);
+            line.ready_ns = keys.pace.weighted(weight).after(line.ready_ns, now_ns);
+            line.pass = pass + (STRIDE / f64::from(weight)) as u64;
+            self.pass = pass;
+            self.len -= 1;
+            self.ages.remove(&(created_at_ns, key.clone()));
+            if let Some(head) = line.tasks.front() {
+                line.turn = self.next_turn;
+                self.next_turn += 1;
+                self.ages.insert((head.created_at_ns, key.clone()));
+                self.turns.insert((line.pass, line.turn, key));
+            } else {
+                self.forget_empty_lines(now_ns);
+            }
+            return Some(task);
+        }
+    }
+
+    /// Lines that may go on take their places again.
+    fn let_go(&mut self, now_ns: i64) {
+        while let Some((ready_ns, _)) = self.held.first()
+            && *ready_ns <= now_ns
+            && let Some((_, key)) = self.held.pop_first()
+            && let Some(line) = self.lines.get_mut(&key)
+        {
+            line.is_held = false;
+            line.pass = line.pass.max(self.pass);
+            self.turns.insert((line.pass, line.turn, key));
+        }
+    }
+
+    /// Drops empty lines whose pass no longer says anything. Each sweep is paid for by the lines
+    /// that came since the last one.
+    fn forget_empty_lines(&mut self, now_ns: i64) {
+        if self.len == 0 {
+            // Nobody waits, so nobody can be treated unfairly: all start anew.
+            self.pass = 0;
+            self.lines.values_mut().for_each(|line| line.pass = 0);
+        } else if self.lines.len() < self.sweep_at {
+            return;
+        }
+        let pass = self.pass;
+        self.lines.retain(|_, line| {
+            !line.tasks.is_empty() || line.pass > pass || line.ready_ns > now_ns
+        });
+        self.sweep_at = self.lines.len() * 2 + EMPTY_LINES;
+    }
+
+    fn ready_ns(&self, pace: Pace) -> Option<i64> {
+        if pace == Pace::Unlimited {
+            return (self.len > 0).then_some(0);
+        }
+        let in_turn = self.turns.iter().map(|(_, _, key)| self.lines[key].ready_ns).min();
+        let held = self.held.first().map(|(ready_ns, _)| *ready_ns);
+        in_turn.into_iter().chain(held).min()
+    }
+
+    fn clip(&mut self, pace: Pace, now_ns: i64) {
+        for line in self.lines.values_mut() {
+            line.ready_ns = pace.clip(line.ready_ns, now_ns);
+        }
+        for (_, key) in std::mem::take(&mut self.held) {
+            if let Some(line) = self.lines.get_mut(&key) {
+                line.is_held = false;
+                line.pass = line.pass.max(self.pass);
+                self.turns.insert((line.pass, line.turn, key));
+            }
+        }
+    }
+}
+
+impl<T> Line<T> {
+    fn new() -> Self {
+        Self {
+            tasks: VecDeque::new(),
+            pass: 0,
+            turn: 0,
+            weight: 1.0,
+            ready_ns: 0,
+            is_held: false,
+        }
+    }
+}

@@ -1,0 +1,348 @@
+//! **Matching decided**: which ready task goes to which waiting poller, for one Task Queue of one
+//! kind. Pure: it is told the time, calls nobody and keeps nothing durable.
+//!
+//! May depend on: `proto`, for what a worker says about its deployment.
+//!
+//! Tasks leave by priority, then fairly by weight between fairness keys, then first in, first out;
+//! pollers are served first come, first served; both wait only while a rate limit holds them
+//! apart. What a task and a poller are is the caller's matter: small references, not payloads.
+//!
+//! Rules: behaviour sections 3.4 (sticky and idle times), 10.5 (statistics, rate limits).
+
+mod backlog;
+mod limiter;
+mod meter;
+mod pollers;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use self::backlog::{Backlog, KeyPace};
+use self::limiter::{Limiter, Pace};
+use self::meter::Meter;
+use self::pollers::{Pollers, Waiters};
+
+pub use self::pollers::{Poller, PollerInfo};
+
+/// Priorities go from 1, the most urgent, to this.
+pub const PRIORITY_MAX: i32 = 5;
+/// The priority of tasks that name none.
+pub const PRIORITY_DEFAULT: i32 = 3;
+/// A queue that nobody used for so long may be unloaded.
+pub const IDLE_AFTER: Duration = Duration::from_secs(5 * 60);
+/// A poller is listed for so long after its last sign of life.
+pub const POLLER_TTL: Duration = Duration::from_secs(5 * 60);
+/// A sticky queue without a poller for so long is dead: its tasks go to the normal queue.
+pub const STICKY_POLLER_WITHIN: Duration = Duration::from_secs(10);
+/// A query on a queue without a poller for so long is refused.
+pub const QUERY_POLLER_WITHIN: Duration = Duration::from_secs(20);
+
+/// What decides a task's place.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TaskMeta<'a> {
+    /// 1 to [`PRIORITY_MAX`]; 0 is [`PRIORITY_DEFAULT`], others are brought into the range.
+    pub priority_key: i32,
+    /// Tasks with the same key stand in line behind one another, other keys get their turns.
+    pub fairness_key: &'a str,
+    /// The key's share of turns relative to others; 0 and less is 1.
+    pub fairness_weight: f32,
+    /// When the task became ready, nanoseconds since the epoch: its age is counted from here.
+    pub created_at_ns: i64,
+    /// A query: before all others, exempt from rate limits, and no part of the backlog.
+    pub front: bool,
+}
+
+impl Default for TaskMeta<'_> {
+    fn default() -> Self {
+        Self {
+            priority_key: PRIORITY_DEFAULT,
+            fairness_key: "",
+            fairness_weight: 1.0,
+            created_at_ns: 0,
+            front: false,
+        }
+    }
+}
+
+/// Where the rate limit in force comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RateLimitSource {
+    /// Nobody set one.
+    System,
+    /// A worker's `max_tasks_per_second`.
+    Worker,
+    /// UpdateTaskQueueConfig; it goes before a worker's.
+    Api,
+}
+
+/// What DescribeTaskQueue tells about a queue, or about one priority of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Stats {
+    /// Tasks that wait.
+    pub backlog_count: usize,
+    /// How long the one at the head of its line has waited that has waited longest.
+    pub backlog_age: Duration,
+    /// Tasks that came, by second, over the last 30 seconds.
+    pub add_rate: f32,
+    /// Tasks that left for a poller, by second, over the last 30 seconds.
+    pub dispatch_rate: f32,
+    /// Whether a rate limit has held a task back in the last 30 seconds.
+    pub rate_limiting_active: bool,
+}
+
+/// One Task Queue of one kind. `T` is a task, `W` a waiting poller.
+///
+/// Every operation costs O(log n) in the tasks, keys and pollers that it holds.
+#[derive(Debug)]
+pub struct Matcher<T, W> {
+    front: VecDeque<T>,
+    backlog: Backlog<T>,
+    waiters: Waiters<W>,
+    pollers: Pollers,
+    limiter: Limiter,
+    api_rate: Option<f64>,
+    worker_rate: Option<f64>,
+    key_pace: KeyPace,
+    /// By priority; there from a priority's first task on.
+    meters: BTreeMap<i32, Rates>,
+    limited_at_ns: Option<i64>,
+    used_at_ns: i64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Rates {
+    added: Meter,
+    dispatched: Meter,
+}
+
+impl<T, W: Clone + Ord> Matcher<T, W> {
+    /// An empty queue.
+    pub fn new(now_ns: i64) -> Self {
+        let mut matcher = Self {
+            front: VecDeque::new(),
+            backlog: Backlog::default(),
+            waiters: Waiters::default(),
+            pollers: Pollers::default(),
+            limiter: Limiter::default(),
+            api_rate: None,
+            worker_rate: None,
+            key_pace: KeyPace::default(),
+            meters: BTreeMap::new(),
+            limited_at_ns: None,
+            used_at_ns: now_ns,
+        };
+        matcher.rates(PRIORITY_DEFAULT, now_ns);
+        matcher
+    }
+
+    /// A task is ready. Gives back the poller and the task that now belong together, if any: this
+    /// task, or one that a rate limit had held back. Otherwise the task waits.
+    pub fn offer(&mut self, task: T, meta: TaskMeta<'_>, now_ns: i64) -> Option<(W, T)> {
+        self.used_at_ns = now_ns;
+        if meta.front {
+            return match self.waiters.pop() {
+                Some(waiter) => Some((waiter, task)),
+                None => {
+                    self.front.push_back(task);
+                    None
+                }
+            };
+        }
+        let priority = clamp_priority(meta.priority_key);
+        self.rates(priority, now_ns).added.add(now_ns);
+        self.backlog.push(priority, task, meta);
+        self.release(now_ns)
+    }
+
+    /// A poller asks for a task. Gives it one at once, or lets it wait until [`Matcher::offer`] or
+    /// [`Matcher::release`] names it, or [`Matcher::cancel`] takes it away.
+    pub fn poll(&mut self, waiter: W, poller: Poller<'_>, now_ns: i64) -> Option<T> {
+        self.used_at_ns = now_ns;
+        self.pollers.touch(poller, now_ns);
+        if self.worker_rate != poller.max_tasks_per_second {
+            self.worker_rate = poller.max_tasks_per_second;
+            self.apply_rate(now_ns);
+        }
+        if let Some(task) = self.take(now_ns) {
+            return Some(task);
+        }
+        self.waiters.push(waiter, poller.identity);
+        None
+    }
+
+    /// A poller no longer waits: its time is up, or it is gone. False when it was not waiting.
+    pub fn cancel(&mut self, waiter: &W) -> bool {
+        self.waiters.remove(waiter)
+    }
+
+    /// The next pair that may go now, with tasks that a rate limit had held back. To be called
+    /// until it gives none, at [`Matcher::next_release_ns`] and after a rate limit has changed.
+    pub fn release(&mut self, now_ns: i64) -> Option<(W, T)> {
+        if self.waiters.is_empty() {
+            return None;
+        }
+        let task = self.take(now_ns)?;
+        let (waiter, identity) = self.waiters.pop_named()?;
+        self.pollers.seen(&identity, now_ns);
+        Some((waiter, task))
+    }
+
+    /// When [`Matcher::release`] has something to give, if a rate limit is all that holds a waiting
+    /// poller and a waiting task apart; none otherwise, also when the limit is zero.
+    pub fn next_release_ns(&self) -> Option<i64> {
+        if self.waiters.is_empty() || self.backlog.is_empty() {
+            return None;
+        }
+        let key_ns = self.backlog.ready_ns(self.key_pace.pace)?;
+        let ready_ns = key_ns.max(self.limiter.ready_ns());
+        (ready_ns < limiter::NEVER_NS).then_some(ready_ns)
+    }
+
+    /// A task that was given out was gone when claimed: it does not count against the rate limit.
+    pub fn refund(&mut self) {
+        self.limiter.refund();
+    }
+
+    /// Sets the rate limit of UpdateTaskQueueConfig, in tasks a second; 0 stops the queue, none
+    /// leaves the limit to the workers.
+    pub fn set_rate_limit(&mut self, rate: Option<f64>, now_ns: i64) {
+        self.api_rate = rate;
+        self.apply_rate(now_ns);
+    }
+
+    /// The rate limit in force, and who set it.
+    pub fn rate_limit(&self) -> (Option<f64>, RateLimitSource) {
+        match (self.api_rate, self.worker_rate) {
+            (Some(rate), _) => (Some(rate), RateLimitSource::Api),
+            (None, Some(rate)) => (Some(rate), RateLimitSource::Worker),
+            (None, None) => (None, RateLimitSource::System),
+        }
+    }
+
+    /// Sets the rate limit of each fairness key, in tasks a second for a weight of 1.
+    pub fn set_fairness_key_rate_limit(&mut self, rate: Option<f64>, now_ns: i64) {
+        self.key_pace.pace = Pace::new(rate);
+        self.backlog.clip(self.key_pace.pace, now_ns);
+    }
+
+    /// Sets the weights that go before those of the tasks, by fairness key.
+    pub fn set_fairness_weights(&mut self, weights: BTreeMap<String, f32>) {
+        self.key_pace.weights = weights;
+    }
+
+    /// Statistics of the whole queue.
+    pub fn stats(&self, now_ns: i64) -> Stats {
+        let mut all = Stats::default();
+        for stats in self.stats_by_priority(now_ns).into_values() {
+            all.backlog_count += stats.backlog_count;
+            all.backlog_age = all.backlog_age.max(stats.backlog_age);
+            all.add_rate += stats.add_rate;
+            all.dispatch_rate += stats.dispatch_rate;
+            all.rate_limiting_active |= stats.rate_limiting_active;
+        }
+        all
+    }
+
+    /// Statistics by priority: of the default one, and of those that ever had a task.
+    pub fn stats_by_priority(&self, now_ns: i64) -> BTreeMap<i32, Stats> {
+        let window_ns = meter::WINDOW_NS;
+        let limited = self.limited_at_ns.is_some_and(|at| now_ns.saturating_sub(at) <= window_ns);
+        let stats = |(priority, rates): (&i32, &Rates)| {
+            let level = self.backlog.level(*priority);
+            let age_ns = level.oldest_ns().map_or(0, |oldest| now_ns.saturating_sub(oldest));
+            let stats = Stats {
+                backlog_count: level.len(),
+                backlog_age: Duration::from_nanos(u64::try_from(age_ns).unwrap_or(0)),
+                add_rate: rates.added.rate(now_ns),
+                dispatch_rate: rates.dispatched.rate(now_ns),
+                rate_limiting_active: limited,
+            };
+            (*priority, stats)
+        };
+        self.meters.iter().map(stats).collect()
+    }
+
+    /// Tasks that wait, queries left out.
+    pub fn backlog_count(&self) -> usize {
+        self.backlog.len()
+    }
+
+    /// Pollers that wait.
+    pub fn waiter_count(&self) -> usize {
+        self.waiters.len()
+    }
+
+    /// The pollers of the last [`POLLER_TTL`], by identity.
+    pub fn pollers(&self, now_ns: i64) -> Vec<PollerInfo> {
+        self.pollers.list(now_ns)
+    }
+
+    /// Whether a poller waits, or one has asked or been served `within` the last so long.
+    pub fn recent_poller(&self, within: Duration, now_ns: i64) -> bool {
+        !self.waiters.is_empty() || self.pollers.any_within(within, now_ns)
+    }
+
+    /// Whether nothing waits here and nobody has come for [`IDLE_AFTER`].
+    pub fn is_idle(&self, now_ns: i64) -> bool {
+        let unused_ns = now_ns.saturating_sub(self.used_at_ns);
+        self.waiters.is_empty()
+            && self.front.is_empty()
+            && self.backlog.is_empty()
+            && unused_ns >= nanos(IDLE_AFTER)
+    }
+
+    /// Takes all tasks away, in the order in which they would have left: for a sticky queue whose
+    /// worker is gone, or a queue that moves to another node. Rate limits do not count.
+    pub fn drain_tasks(&mut self) -> Vec<T> {
+        let mut tasks: Vec<T> = self.front.drain(..).collect();
+        tasks.extend(self.backlog.drain());
+        tasks
+    }
+
+    /// Takes all waiting pollers away, first come first: for a queue that moves to another node.
+    pub fn drain_waiters(&mut self) -> Vec<W> {
+        std::iter::from_fn(|| self.waiters.pop()).collect()
+    }
+
+    /// The next task that may leave now.
+    fn take(&mut self, now_ns: i64) -> Option<T> {
+        if let Some(task) = self.front.pop_front() {
+            return Some(task);
+        }
+        if self.backlog.is_empty() {
+            return None;
+        }
+        if !self.limiter.is_ready(now_ns) {
+            self.limited_at_ns = Some(now_ns);
+            return None;
+        }
+        let Some((priority, task)) = self.backlog.pop(&self.key_pace, now_ns) else {
+            self.limited_at_ns = Some(now_ns);
+            return None;
+        };
+        self.limiter.consume(now_ns);
+        self.rates(priority, now_ns).dispatched.add(now_ns);
+        Some(task)
+    }
+
+    fn apply_rate(&mut self, now_ns: i64) {
+        self.limiter.set(Pace::new(self.rate_limit().0), now_ns);
+    }
+
+    fn rates(&mut self, priority: i32, now_ns: i64) -> &mut Rates {
+        let meter = Meter::new(now_ns);
+        self.meters.entry(priority).or_insert(Rates { added: meter, dispatched: meter })
+    }
+}
+
+fn clamp_priority(key: i32) -> i32 {
+    if key == 0 { PRIORITY_DEFAULT } else { key.clamp(1, PRIORITY_MAX) }
+}
+
+/// A span as nanoseconds; those used here are minutes at most.
+fn nanos(span: Duration) -> i64 {
+    i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,504 @@
+//! StartWorkflowExecution, SignalWithStartWorkflowExecution and the start of a child: what the workflow
+//! id's current run means for a new one (behaviour, sections 4.8, 6.1 and 6.2).
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use proto::temporal::api::common::v1::{Payload, Payloads};
+use proto::temporal::api::enums::v1::{
+    ContinueAsNewInitiator, EventType, WorkflowExecutionStatus as Status,
+    WorkflowIdConflictPolicy as Conflict, WorkflowIdReusePolicy as Reuse,
+};
+use proto::temporal::api::history::v1::history_event::Attributes;
+use proto::temporal::api::history::v1::{
+    WorkflowExecutionOptionsUpdatedEventAttributes, WorkflowExecutionStartedEventAttributes,
+};
+use proto::temporal::api::workflowservice::v1::{
+    SignalWithStartWorkflowExecutionRequest, SignalWorkflowExecutionRequest,
+    StartWorkflowExecutionRequest,
+};
+use uuid::Uuid;
+
+use super::{signal, terminate};
+use crate::Env;
+use crate::ids::Now;
+use crate::rejection::Rejection;
+use crate::time::{duration, wire};
+use crate::workflow::input::StartChild;
+use crate::workflow::open::{self, Opening};
+use crate::workflow::state::{FirstTask, State};
+use crate::workflow::step::{Extras, SERVER_IDENTITY, Step};
+use crate::workflow::transition::{NewRun, Transition, WorkflowTask};
+use crate::workflow::worker::workflow_task_started;
+
+/// A request for a run.
+#[derive(Clone, Debug)]
+pub enum StartInput {
+    /// StartWorkflowExecution, validated.
+    Start(Box<StartWorkflowExecutionRequest>),
+    /// SignalWithStartWorkflowExecution, validated.
+    SignalWithStart(Box<SignalWithStartWorkflowExecutionRequest>),
+    /// A parent's wish.
+    Child(Box<StartChild>),
+}
+
+/// What came of it. Everything in it is committed together.
+#[derive(Debug)]
+pub struct StartOutcome {
+    /// A step of the current run: signalled, or terminated to make room.
+    pub current: Option<Transition>,
+    /// The run that was opened.
+    pub new_run: Option<Box<NewRun>>,
+    /// To the caller.
+    pub reply: StartReply,
+}
+
+/// The answer to a start.
+#[derive(Clone, Debug)]
+pub struct StartReply {
+    /// The run: new, or the one in its place.
+    pub run_id: Uuid,
+    /// The first run of its chain.
+    pub first_execution_run_id: String,
+    /// This request, or an earlier delivery of it, started the run.
+    pub started: bool,
+    /// Of the run.
+    pub status: Status,
+    /// The request's id, made up when the caller sent none.
+    pub request_id: String,
+    /// The first workflow task, for the caller to carry out itself.
+    pub eager_workflow_task: Option<WorkflowTask>,
+}
+
+/// The parts of the three requests that they share.
+struct Wish {
+    start: StartWorkflowExecutionRequest,
+    signal: Option<SignalWorkflowExecutionRequest>,
+    child: Option<Box<StartChild>>,
+    conflict: Conflict,
+    reuse: Reuse,
+}
+
+/// Starts a run, or finds that the current one will do, or is in the way.
+///
+/// # Errors
+/// When the id policies forbid it; nothing has changed then.
+pub fn start(
+    current: Option<&mut State>,
+    input: StartInput,
+    now: &mut Now,
+    env: Env<'_>,
+) -> Result<StartOutcome, Rejection> {
+    let mut wish = Wish::from(input);
+    if wish.start.request_id.is_empty() {
+        wish.start.request_id = now.uuid().to_string();
+    }
+    let Some(state) = current else {
+        return Ok(open_new(wish, None, now, env));
+    };
+    if let Some(reply) = seen_before(state, &wish) {
+        return Ok(StartOutcome {
+            current: None,
+            new_run: None,
+            reply,
+        });
+    }
+    if !state.is_open() {
+        check_reuse(state, wish.reuse)?;
+        return Ok(open_new(wish, None, now, env));
+    }
+    match wish.conflict {
+        Conflict::UseExisting => use_existing(state, wish, now, env),
+        Conflict::TerminateExisting => {
+            let run_id = now.run_id();
+            let ended = terminate_existing(state, run_id, now, env);
+            let mut outcome = open_new(wish, Some(run_id), now, env);
+            outcome.current = Some(ended);
+            Ok(outcome)
+        }
+        Conflict::Fail | Conflict::Unspecified => Err(already_started(
+            state,
+            format!(
+                "Workflow execution is already running. WorkflowId: {}, RunId: {}.",
+                state.workflow_id, state.run_id
+            ),
+        )),
+    }
+}
+
+impl From<StartInput> for Wish {
+    fn from(input: StartInput) -> Self {
+        match input {
+            StartInput::Start(request) => Self {
+                conflict: conflict(request.workflow_id_conflict_policy, Conflict::Fail),
+                reuse: reuse(request.workflow_id_reuse_policy),
+                start: *request,
+                signal: None,
+                child: None,
+            }
+            .with_legacy_policy(),
+            StartInput::SignalWithStart(request) => {
+                let signal = SignalWorkflowExecutionRequest {
+                    signal_name: request.signal_name.clone(),
+                    input: request.signal_input.clone(),
+                    identity: request.identity.clone(),
+                    request_id: request.request_id.clone(),
+                    header: request.header.clone(),
+                    links: request.links.clone(),
+                    ..SignalWorkflowExecutionRequest::default()
+                };
+                Self {
+                    conflict: conflict(request.workflow_id_conflict_policy, Conflict::UseExisting),
+                    reuse: reuse(request.workflow_id_reuse_policy),
+                    start: start_part(*request),
+                    signal: Some(signal),
+                    child: None,
+                }
+                .with_legacy_policy()
+            }
+            StartInput::Child(child) => Self {
+                conflict: Conflict::Fail,
+                reuse: reuse(child.request.workflow_id_reuse_policy),
+                start: (*child.request).clone(),
+                signal: None,
+                child: Some(child),
+            }
+            .with_legacy_policy(),
+        }
+    }
+}
+
+impl Wish {
+    /// The legacy reuse policy says what the conflict policy says now.
+    fn with_legacy_policy(mut self) -> Self {
+        if self.reuse == Reuse::TerminateIfRunning {
+            self.conflict = Conflict::TerminateExisting;
+            self.reuse = Reuse::AllowDuplicate;
+        }
+        self
+    }
+}
+
+fn conflict(wire: i32, default: Conflict) -> Conflict {
+    match Conflict::try_from(wire) {
+        Ok(Conflict::Unspecified) | Err(_) => default,
+        Ok(policy) => policy,
+    }
+}
+
+fn reuse(wire: i32) -> Reuse {
+    match Reuse::try_from(wire) {
+        Ok(Reuse::Unspecified) | Err(_) => Reuse::AllowDuplicate,
+        Ok(policy) => policy,
+    }
+}
+
+fn start_part(request: SignalWithStartWorkflowExecutionRequest) -> StartWorkflowExecutionRequest {
+    StartWorkflowExecutionRequest {
+        namespace: request.namespace,
+        workflow_id: request.workflow_id,
+        workflow_type: request.workflow_type,
+        task_queue: request.task_queue,
+        input: request.input,
+        workflow_execution_timeout: request.workflow_execution_timeout,
+        workflow_run_timeout: request.workflow_run_timeout,
+        workflow_task_timeout: request.workflow_task_timeout,
+        identity: request.identity,
+        request_id: request.request_id,
+        retry_policy: request.retry_policy,
+        cron_schedule: request.cron_schedule,
+        memo: request.memo,
+        search_attributes: request.search_attributes,
+        header: request.header,
+        workflow_start_delay: request.workflow_start_delay,
+        user_metadata: request.user_metadata,
+        links: request.links,
+        versioning_override: request.versioning_override,
+        priority: request.priority,
+        ..StartWorkflowExecutionRequest::default()
+    }
+}
+
+/// A request that was taken before is answered as it was then, also when its run has closed.
+fn seen_before(state: &State, wish: &Wish) -> Option<StartReply> {
+    let seen = state.request_ids.get(wish.start.request_id.as_str())?;
+    let started = seen.event_type == EventType::WorkflowExecutionStarted as i32;
+    let mut reply = reply_for(
+        state,
+        &wish.start.request_id,
+        started || wish.signal.is_some(),
+    );
+    if started && wish.start.request_eager_execution {
+        reply.eager_workflow_task = workflow_task_started::first_task_again(state);
+    }
+    if wish.signal.is_some() {
+        reply.started = started;
+    }
+    Some(reply)
+}
+
+fn reply_for(state: &State, request_id: &str, started: bool) -> StartReply {
+    StartReply {
+        run_id: state.run_id,
+        first_execution_run_id: state.first_execution_run_id().to_owned(),
+        started,
+        status: state.core.status,
+        request_id: request_id.to_owned(),
+        eager_workflow_task: None,
+    }
+}
+
+fn check_reuse(state: &State, reuse: Reuse) -> Result<(), Rejection> {
+    let (id, run) = (&state.workflow_id, state.run_id);
+    match reuse {
+        Reuse::AllowDuplicateFailedOnly
+            if matches!(
+                state.core.status,
+                Status::Completed | Status::ContinuedAsNew
+            ) =>
+        {
+            Err(already_started(
+                state,
+                format!(
+                    "Workflow execution already finished successfully. WorkflowId: {id}, RunId: {run}. \
+                     Workflow Id reuse policy: allow duplicate workflow Id if last run failed."
+                ),
+            ))
+        }
+        Reuse::RejectDuplicate => Err(already_started(
+            state,
+            format!(
+                "Workflow execution already finished. WorkflowId: {id}, RunId: {run}. \
+                 Workflow Id reuse policy: reject duplicate workflow Id."
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn already_started(state: &State, message: String) -> Rejection {
+    Rejection::AlreadyStarted {
+        message,
+        start_request_id: state.core.start.request_id.to_string(),
+        run_id: state.run_id,
+        first_execution_run_id: state.first_execution_run_id().to_owned(),
+    }
+}
+
+fn use_existing(
+    state: &mut State,
+    wish: Wish,
+    now: &mut Now,
+    env: Env<'_>,
+) -> Result<StartOutcome, Rejection> {
+    let reply = reply_for(state, &wish.start.request_id, false);
+    let mut step = Step::begin(state, now, env);
+    if let Some(request) = wish.signal {
+        if let Err(rejection) = signal::admit(&step) {
+            return step.reject(rejection).map(|_| StartOutcome {
+                current: None,
+                new_run: None,
+                reply,
+            });
+        }
+        let attributes = signal::attributes(&request, None);
+        signal::record(&mut step, attributes, request.links);
+        // Unlike a plain signal, this one ends a first task's delay (behaviour, section 4.8).
+        if matches!(step.state.core.first_task, FirstTask::Delayed(_)) {
+            step.schedule_workflow_task();
+        }
+    } else if let Some(options) = wish.start.on_conflict_options {
+        let attach_links = options.attach_links && !wish.start.links.is_empty();
+        if options.attach_request_id || attach_links {
+            let links = if options.attach_links {
+                wish.start.links
+            } else {
+                Vec::new()
+            };
+            let attributes = WorkflowExecutionOptionsUpdatedEventAttributes {
+                attached_request_id: wish.start.request_id,
+                identity: wish.start.identity,
+                ..WorkflowExecutionOptionsUpdatedEventAttributes::default()
+            };
+            step.external(
+                Attributes::WorkflowExecutionOptionsUpdatedEventAttributes(attributes),
+                Extras {
+                    links,
+                    ..Extras::default()
+                },
+            );
+        }
+    }
+    let transition = step.finish(Ok(crate::workflow::transition::Reply::Done));
+    Ok(StartOutcome {
+        current: Some(transition),
+        new_run: None,
+        reply,
+    })
+}
+
+/// Ends the current run to make room for another (behaviour, section 6.1).
+fn terminate_existing(
+    state: &mut State,
+    new_run_id: Uuid,
+    now: &mut Now,
+    env: Env<'_>,
+) -> Transition {
+    let mut step = Step::begin(state, now, env);
+    let details = json_string(&format!("terminated by new runID: {new_run_id}"));
+    terminate::record(
+        &mut step,
+        "TerminateIfRunning WorkflowIdReusePolicy".to_owned(),
+        Some(Payloads {
+            payloads: vec![details],
+        }),
+        SERVER_IDENTITY.to_owned(),
+        Vec::new(),
+    );
+    step.finish(Ok(crate::workflow::transition::Reply::Done))
+}
+
+/// A string as a JSON payload. The texts that the server sends need no escapes.
+pub(crate) fn json_string(text: &str) -> Payload {
+    let encoding = ("encoding".to_owned(), Bytes::from_static(b"json/plain"));
+    Payload {
+        metadata: [encoding].into(),
+        data: format!("\"{text}\"").into(),
+        ..Payload::default()
+    }
+}
+
+/// Opens a run of its own chain.
+fn open_new(wish: Wish, run_id: Option<Uuid>, now: &mut Now, env: Env<'_>) -> StartOutcome {
+    let run_id = run_id.unwrap_or_else(|| now.run_id());
+    let request = wish.start;
+    let backoff = first_backoff(&request, now);
+    let awaits_parent = wish.child.is_some();
+    let eager = request.request_eager_execution
+        && backoff.is_zero()
+        && wish.child.is_none()
+        && wish.signal.is_none();
+    let request_id = request.request_id.clone();
+    let identity = request.identity.clone();
+    let opening = Opening {
+        workflow_id: request.workflow_id.as_str().into(),
+        run_id,
+        request_id: request_id.clone(),
+        user_metadata: request.user_metadata.clone(),
+        links: request.links.clone(),
+        awaits_parent,
+        attributes: started_attributes(
+            request,
+            wish.child.as_deref(),
+            run_id,
+            backoff,
+            eager,
+            now,
+            env,
+        ),
+    };
+    let (new_run, eager_workflow_task) = open::open(opening, now, env, |step| {
+        if let Some(signal) = &wish.signal {
+            let attributes = signal::attributes(signal, None);
+            signal::record(step, attributes, Vec::new());
+        }
+        if eager {
+            step.schedule_workflow_task_quietly();
+            let request_id = step.now.uuid().to_string();
+            return Some(workflow_task_started::begin(
+                step,
+                &identity,
+                &request_id,
+                false,
+            ));
+        }
+        step.ensure_workflow_task();
+        None
+    });
+    let reply = StartReply {
+        run_id,
+        first_execution_run_id: run_id.to_string(),
+        started: true,
+        status: Status::Running,
+        request_id,
+        eager_workflow_task: eager_workflow_task.flatten(),
+    };
+    StartOutcome {
+        current: None,
+        new_run: Some(Box::new(new_run)),
+        reply,
+    }
+}
+
+/// How long the first workflow task waits: for the asked delay, or for the cron's next time.
+fn first_backoff(request: &StartWorkflowExecutionRequest, now: &Now) -> Duration {
+    let delay = duration(request.workflow_start_delay.as_ref());
+    if !delay.is_zero() {
+        return delay;
+    }
+    crate::workflow::chain::cron_backoff(&request.cron_schedule, now.time, now.time)
+        .unwrap_or_default()
+}
+
+fn started_attributes(
+    request: StartWorkflowExecutionRequest,
+    child: Option<&StartChild>,
+    run_id: Uuid,
+    backoff: Duration,
+    eager: bool,
+    now: &Now,
+    env: Env<'_>,
+) -> WorkflowExecutionStartedEventAttributes {
+    let execution_timeout = duration(request.workflow_execution_timeout.as_ref());
+    let run_timeout = open::run_timeout(
+        duration(request.workflow_run_timeout.as_ref()),
+        execution_timeout,
+    );
+    let task_timeout = open::task_timeout(
+        duration(request.workflow_task_timeout.as_ref()),
+        run_timeout,
+        env.limits,
+    );
+    // A child's unset timeouts show as explicit zeros, a direct start's stay absent (behaviour, 4.1).
+    let shown = |span: Duration| (child.is_some() || !span.is_zero()).then(|| wire(span));
+    let initiator = if request.cron_schedule.is_empty() {
+        ContinueAsNewInitiator::Unspecified
+    } else {
+        ContinueAsNewInitiator::CronSchedule
+    };
+    let parent = child.map(|c| &c.parent);
+    WorkflowExecutionStartedEventAttributes {
+        workflow_type: request.workflow_type,
+        parent_workflow_namespace: parent.map_or_else(String::new, |p| p.namespace.clone()),
+        parent_workflow_namespace_id: child
+            .map_or_else(String::new, |c| c.parent_namespace_id.to_string()),
+        parent_workflow_execution: parent.map(|p| p.execution.clone()),
+        parent_initiated_event_id: parent.map_or(0, |p| p.initiated_event_id),
+        task_queue: request.task_queue.map(|q| open::normal_queue(&q.name)),
+        input: request.input,
+        workflow_execution_timeout: shown(execution_timeout),
+        workflow_run_timeout: shown(run_timeout),
+        workflow_task_timeout: Some(wire(task_timeout)),
+        initiator: initiator as i32,
+        continued_failure: request.continued_failure,
+        last_completion_result: request.last_completion_result,
+        original_execution_run_id: run_id.to_string(),
+        identity: request.identity,
+        first_execution_run_id: run_id.to_string(),
+        retry_policy: request.retry_policy,
+        attempt: 1,
+        workflow_execution_expiration_time: (!execution_timeout.is_zero())
+            .then(|| now.time.after(execution_timeout).after(backoff).to_proto()),
+        cron_schedule: request.cron_schedule,
+        first_workflow_task_backoff: Some(wire(backoff)),
+        memo: request.memo,
+        search_attributes: request.search_attributes,
+        header: request.header,
+        workflow_id: request.workflow_id,
+        completion_callbacks: request.completion_callbacks,
+        root_workflow_execution: child.map(|c| c.root.clone()),
+        priority: request.priority,
+        eager_execution_accepted: eager,
+        ..WorkflowExecutionStartedEventAttributes::default()
+    }
+}

@@ -1,0 +1,155 @@
+//! SCHEDULE_ACTIVITY_TASK.
+
+use proto::temporal::api::command::v1::ScheduleActivityTaskCommandAttributes;
+use proto::temporal::api::common::v1::Priority;
+use proto::temporal::api::enums::v1::WorkflowTaskFailedCause as Cause;
+use proto::temporal::api::history::v1::ActivityTaskScheduledEventAttributes;
+use proto::temporal::api::history::v1::history_event::Attributes;
+
+use super::{BadCommand, Context, check_blob, size};
+use crate::retry;
+use crate::retry::timeouts::{ActivityTimeouts, normalise};
+use crate::time::wire;
+use crate::workflow::open::normal_queue;
+use crate::workflow::step::{Extras, Step};
+
+pub(super) fn carry_out(
+    step: &mut Step<'_>,
+    context: &mut Context,
+    attributes: Option<ScheduleActivityTaskCommandAttributes>,
+    extras: Extras,
+) -> Result<(), BadCommand> {
+    let cause = Cause::BadScheduleActivityAttributes;
+    let Some(a) = attributes else {
+        let message =
+            "ScheduleActivityTaskCommandAttributes is not set on ScheduleActivityTaskCommand.";
+        return Err(BadCommand::new(cause, message));
+    };
+    let eager = a.request_eager_execution;
+    check_blob(
+        step,
+        cause,
+        size(a.input.as_ref()),
+        "ScheduleActivityTaskCommandAttributes.Input",
+    )?;
+    let event = scheduled(step, context, a).map_err(|message| BadCommand::new(cause, message))?;
+    let limit = step.env.limits.pending_activities_max;
+    let pending = step.state.activities.len();
+    if pending >= limit {
+        return Err(BadCommand::new(
+            Cause::PendingActivitiesLimitExceeded,
+            format!(
+                "the number of pending activities, {pending}, has reached the per-workflow limit of {limit}"
+            ),
+        ));
+    }
+    if step.state.activity_ids.contains(event.activity_id.as_str()) {
+        return Err(BadCommand::new(
+            Cause::ScheduleActivityDuplicateId,
+            format!("ActivityID={}", event.activity_id),
+        ));
+    }
+    let same_queue = event
+        .task_queue
+        .as_ref()
+        .is_some_and(|q| *q.name == *step.state.core.start.task_queue);
+    let id = step.write_with(
+        Attributes::ActivityTaskScheduledEventAttributes(event),
+        extras,
+    );
+    if eager && same_queue {
+        context.eager.push(id);
+    } else {
+        step.offer_activity(id);
+    }
+    Ok(())
+}
+
+/// The event: defaults filled, timeouts normalised (behaviour, section 5.1).
+fn scheduled(
+    step: &Step<'_>,
+    context: &Context,
+    a: ScheduleActivityTaskCommandAttributes,
+) -> Result<ActivityTaskScheduledEventAttributes, String> {
+    let limit = step.env.limits.id_length_max;
+    let activity_type = a.activity_type.as_ref().map_or("", |t| &t.name);
+    let which = format!("ActivityId={} ActivityType={activity_type}", a.activity_id);
+    if a.activity_id.is_empty() {
+        return Err(format!("activityId is not set. {which}"));
+    }
+    if activity_type.is_empty() {
+        return Err(format!("activityType is not set. {which}"));
+    }
+    if a.activity_id.len() > limit {
+        return Err(format!(
+            "activityId exceeds length limit. {which} Length={} Limit={limit}",
+            a.activity_id.len()
+        ));
+    }
+    if activity_type.len() > limit {
+        return Err(format!(
+            "activityType exceeds length limit. {which} Length={} Limit={limit}",
+            activity_type.len()
+        ));
+    }
+    let queue = match a.task_queue.as_ref().map_or("", |q| &q.name) {
+        "" => step.state.core.start.task_queue.to_string(),
+        name if name.len() > limit => {
+            return Err(format!(
+                "invalid TaskQueue: taskQueue length exceeds limit. {which}"
+            ));
+        }
+        name => name.to_owned(),
+    };
+    let asked = ActivityTimeouts::from_wire(
+        a.schedule_to_close_timeout.as_ref(),
+        a.schedule_to_start_timeout.as_ref(),
+        a.start_to_close_timeout.as_ref(),
+        a.heartbeat_timeout.as_ref(),
+    );
+    let timeouts = asked
+        .and_then(|t| {
+            normalise(
+                t,
+                step.state.core.start.run_timeout,
+                &a.activity_id,
+                activity_type,
+            )
+        })
+        .map_err(|error| error.to_string())?;
+    let retry_policy = match &a.retry_policy {
+        Some(policy) => retry::completed(policy).map_err(|error| format!("{error} {which}"))?,
+        None => retry::default_policy(),
+    };
+    Ok(ActivityTaskScheduledEventAttributes {
+        activity_id: a.activity_id,
+        activity_type: a.activity_type,
+        task_queue: Some(normal_queue(&queue)),
+        header: a.header,
+        input: a.input,
+        schedule_to_close_timeout: Some(wire(timeouts.schedule_to_close)),
+        schedule_to_start_timeout: Some(wire(timeouts.schedule_to_start)),
+        start_to_close_timeout: Some(wire(timeouts.start_to_close)),
+        heartbeat_timeout: Some(wire(timeouts.heartbeat)),
+        workflow_task_completed_event_id: context.completed_event_id,
+        retry_policy: Some(retry_policy),
+        use_workflow_build_id: a.use_workflow_build_id,
+        priority: inherit(a.priority, step.state.priority()),
+    })
+}
+
+/// Unset priority fields come from the workflow (behaviour, section 6.7).
+pub(super) fn inherit(own: Option<Priority>, base: Option<&Priority>) -> Option<Priority> {
+    let Some(base) = base else { return own };
+    let mut priority = own.unwrap_or_default();
+    if priority.priority_key == 0 {
+        priority.priority_key = base.priority_key;
+    }
+    if priority.fairness_key.is_empty() {
+        priority.fairness_key.clone_from(&base.fairness_key);
+    }
+    if priority.fairness_weight == 0.0 {
+        priority.fairness_weight = base.fairness_weight;
+    }
+    Some(priority)
+}

@@ -1,0 +1,86 @@
+//! SIGNAL_EXTERNAL_WORKFLOW_EXECUTION (behaviour, section 6.6).
+
+use proto::temporal::api::command::v1::SignalExternalWorkflowExecutionCommandAttributes;
+use proto::temporal::api::enums::v1::WorkflowTaskFailedCause as Cause;
+use proto::temporal::api::history::v1::SignalExternalWorkflowExecutionInitiatedEventAttributes;
+use proto::temporal::api::history::v1::history_event::Attributes;
+use uuid::Uuid;
+
+use super::{BadCommand, Context, check_blob, size};
+use crate::workflow::step::{Extras, Step};
+
+pub(super) fn carry_out(
+    step: &mut Step<'_>,
+    context: &Context,
+    attributes: Option<SignalExternalWorkflowExecutionCommandAttributes>,
+    extras: Extras,
+) -> Result<(), BadCommand> {
+    let cause = Cause::BadSignalWorkflowExecutionAttributes;
+    let bad = |message: &str| BadCommand::new(cause, message);
+    let Some(a) = attributes else {
+        return Err(bad(
+            "SignalExternalWorkflowExecutionCommandAttributes is not set on SignalExternalWorkflowExecutionCommand.",
+        ));
+    };
+    if !a.namespace.is_empty() && *a.namespace != *step.env.namespace.name {
+        return Err(bad("cross namespace commands are not allowed"));
+    }
+    let Some(execution) = a.execution else {
+        return Err(bad(
+            "Execution is not set on SignalExternalWorkflowExecutionCommand.",
+        ));
+    };
+    if execution.workflow_id.is_empty() {
+        return Err(bad(
+            "WorkflowId is not set on SignalExternalWorkflowExecutionCommand.",
+        ));
+    }
+    if execution.workflow_id.len() > step.env.limits.id_length_max {
+        return Err(bad(
+            "WorkflowId on SignalExternalWorkflowExecutionCommand exceeds length limit.",
+        ));
+    }
+    if !execution.run_id.is_empty() && Uuid::parse_str(&execution.run_id).is_err() {
+        return Err(bad(
+            "Invalid RunId set on SignalExternalWorkflowExecutionCommand.",
+        ));
+    }
+    if a.signal_name.is_empty() {
+        return Err(bad(
+            "SignalName is not set on SignalExternalWorkflowExecutionCommand.",
+        ));
+    }
+    check_blob(
+        step,
+        cause,
+        size(a.input.as_ref()),
+        "SignalExternalWorkflowExecutionCommandAttributes.Input",
+    )?;
+    let limit = step.env.limits.pending_signals_max;
+    let pending = step.state.external_signals.len();
+    if pending >= limit {
+        return Err(BadCommand::new(
+            Cause::PendingSignalsLimitExceeded,
+            format!(
+                "the number of pending signals to external workflows, {pending}, has reached the per-workflow limit of {limit}"
+            ),
+        ));
+    }
+    step.write_with(
+        Attributes::SignalExternalWorkflowExecutionInitiatedEventAttributes(
+            SignalExternalWorkflowExecutionInitiatedEventAttributes {
+                workflow_task_completed_event_id: context.completed_event_id,
+                namespace: step.env.namespace.name.to_string(),
+                namespace_id: step.env.namespace.id.to_string(),
+                workflow_execution: Some(execution),
+                signal_name: a.signal_name,
+                input: a.input,
+                control: a.control,
+                child_workflow_only: a.child_workflow_only,
+                header: a.header,
+            },
+        ),
+        extras,
+    );
+    Ok(())
+}

@@ -1,0 +1,200 @@
+//! DescribeWorkflowExecution, from the state alone (behaviour, section 9.3).
+
+use proto::temporal::api::common::v1::WorkflowExecution;
+use proto::temporal::api::enums::v1::{PendingActivityState, PendingWorkflowTaskState};
+use proto::temporal::api::workflow::v1::{
+    PendingActivityInfo, PendingChildExecutionInfo, PendingWorkflowTaskInfo, RequestIdInfo,
+    ResetPoints, WorkflowExecutionConfig, WorkflowExecutionExtendedInfo, WorkflowExecutionInfo,
+};
+use proto::temporal::api::workflowservice::v1::DescribeWorkflowExecutionResponse;
+
+use super::index_row;
+use super::open::normal_queue;
+use super::state::activity::Activity;
+use super::state::child::Child;
+use super::state::{FirstTask, State};
+use crate::time::{Timestamp, wire};
+
+/// The state of a run as clients see it.
+pub fn describe(state: &State, now: Timestamp) -> DescribeWorkflowExecutionResponse {
+    let start = &state.core.start;
+    DescribeWorkflowExecutionResponse {
+        execution_config: Some(WorkflowExecutionConfig {
+            task_queue: Some(normal_queue(&start.task_queue)),
+            workflow_execution_timeout: Some(wire(start.execution_timeout)),
+            workflow_run_timeout: Some(wire(start.run_timeout)),
+            default_workflow_task_timeout: Some(wire(start.workflow_task_timeout)),
+            user_metadata: start.user_metadata.clone(),
+        }),
+        workflow_execution_info: Some(info(state)),
+        pending_activities: state
+            .activities
+            .iter()
+            .filter(|(_, activity)| !activity.closing)
+            .map(|(_, activity)| pending_activity(activity, now))
+            .collect(),
+        pending_children: state
+            .children
+            .iter()
+            .filter(|(_, child)| !child.closing)
+            .map(|(id, child)| pending_child(*id, child))
+            .collect(),
+        pending_workflow_task: pending_workflow_task(state),
+        workflow_extended_info: Some(extended(state)),
+        ..DescribeWorkflowExecutionResponse::default()
+    }
+}
+
+fn info(state: &State) -> WorkflowExecutionInfo {
+    let core = &state.core;
+    let start = &core.start.attributes;
+    let own = WorkflowExecution {
+        workflow_id: state.workflow_id.to_string(),
+        run_id: state.run_id.to_string(),
+    };
+    let close_time = state.close_time();
+    WorkflowExecutionInfo {
+        execution: Some(own.clone()),
+        r#type: start.workflow_type.clone(),
+        start_time: Some(core.start.time.to_proto()),
+        close_time: close_time.map(Timestamp::to_proto),
+        status: core.status as i32,
+        history_length: state.last_event_id(),
+        parent_namespace_id: start.parent_workflow_namespace_id.clone(),
+        parent_execution: start.parent_workflow_execution.clone(),
+        execution_time: Some(state.execution_time().to_proto()),
+        memo: Some(core.memo.as_ref().clone()),
+        search_attributes: Some(index_row::search_attributes(state)),
+        auto_reset_points: Some(ResetPoints {
+            points: core.reset_points.to_vec(),
+        }),
+        task_queue: core.start.task_queue.to_string(),
+        state_transition_count: i64::try_from(core.seq).unwrap_or(i64::MAX),
+        history_size_bytes: core.history_size,
+        most_recent_worker_version_stamp: core.worker_version.as_deref().cloned(),
+        execution_duration: close_time.map(|at| wire(at.since(state.execution_time()))),
+        root_execution: Some(start.root_workflow_execution.clone().unwrap_or(own)),
+        first_run_id: state.first_execution_run_id().to_owned(),
+        priority: start.priority.clone(),
+        ..WorkflowExecutionInfo::default()
+    }
+}
+
+fn extended(state: &State) -> WorkflowExecutionExtendedInfo {
+    let core = &state.core;
+    // "None" shows as the first instant of the calendar.
+    let or_never = |at: Option<Timestamp>| {
+        at.map_or(
+            proto::Timestamp {
+                seconds: -62_135_596_800,
+                nanos: 0,
+            },
+            Timestamp::to_proto,
+        )
+    };
+    WorkflowExecutionExtendedInfo {
+        execution_expiration_time: Some(or_never(core.execution_deadline)),
+        run_expiration_time: Some(or_never(core.run_deadline)),
+        cancel_requested: core.cancel_requested,
+        original_start_time: Some(core.start.time.to_proto()),
+        request_id_infos: state
+            .request_ids
+            .iter()
+            .map(|(id, seen)| {
+                let info = RequestIdInfo {
+                    event_type: seen.event_type,
+                    event_id: seen.event_id,
+                    buffered: seen.event_id == 0,
+                };
+                (id.to_string(), info)
+            })
+            .collect(),
+        ..WorkflowExecutionExtendedInfo::default()
+    }
+}
+
+fn pending_activity(activity: &Activity, now: Timestamp) -> PendingActivityInfo {
+    let started = activity.started.is_some();
+    let state = match (started, activity.cancel_requested_event_id != 0) {
+        (_, true) => PendingActivityState::CancelRequested,
+        (true, false) => PendingActivityState::Started,
+        (false, false) => PendingActivityState::Scheduled,
+    };
+    let backing_off = !started && activity.attempt > 1 && activity.scheduled_time > now;
+    let interval = activity
+        .last_ended_time
+        .map(|ended| activity.scheduled_time.since(ended));
+    PendingActivityInfo {
+        activity_id: activity.scheduled.activity_id.clone(),
+        activity_type: activity.scheduled.activity_type.clone(),
+        state: state as i32,
+        heartbeat_details: activity.heartbeat_details.as_deref().cloned(),
+        last_heartbeat_time: activity.heartbeat_time.map(Timestamp::to_proto),
+        last_started_time: activity.last_started_time.map(Timestamp::to_proto),
+        attempt: activity.attempt,
+        maximum_attempts: activity
+            .retry_policy()
+            .map_or(0, |policy| policy.maximum_attempts),
+        scheduled_time: (!started).then(|| activity.scheduled_time.to_proto()),
+        expiration_time: activity.expires_at().map(Timestamp::to_proto),
+        last_failure: activity.last_failure.as_deref().cloned(),
+        last_worker_identity: activity.last_identity.to_string(),
+        current_retry_interval: interval.filter(|_| activity.attempt > 1).map(wire),
+        last_attempt_complete_time: activity.last_ended_time.map(Timestamp::to_proto),
+        next_attempt_schedule_time: backing_off.then(|| activity.scheduled_time.to_proto()),
+        priority: activity.scheduled.priority.clone(),
+        activity_options: Some(options(activity)),
+        ..PendingActivityInfo::default()
+    }
+}
+
+fn options(activity: &Activity) -> proto::temporal::api::activity::v1::ActivityOptions {
+    let scheduled = &activity.scheduled;
+    proto::temporal::api::activity::v1::ActivityOptions {
+        task_queue: scheduled.task_queue.clone(),
+        schedule_to_close_timeout: scheduled.schedule_to_close_timeout,
+        schedule_to_start_timeout: scheduled.schedule_to_start_timeout,
+        start_to_close_timeout: scheduled.start_to_close_timeout,
+        heartbeat_timeout: scheduled.heartbeat_timeout,
+        retry_policy: scheduled.retry_policy.clone(),
+        priority: scheduled.priority.clone(),
+        ..Default::default()
+    }
+}
+
+fn pending_child(id: i64, child: &Child) -> PendingChildExecutionInfo {
+    PendingChildExecutionInfo {
+        workflow_id: child.initiated.workflow_id.clone(),
+        run_id: child
+            .started
+            .map_or_else(String::new, |(run_id, _)| run_id.to_string()),
+        workflow_type_name: child
+            .initiated
+            .workflow_type
+            .as_ref()
+            .map_or_else(String::new, |t| t.name.clone()),
+        initiated_id: id,
+        parent_close_policy: child.initiated.parent_close_policy,
+    }
+}
+
+fn pending_workflow_task(state: &State) -> Option<PendingWorkflowTaskInfo> {
+    let task = state.core.workflow_task.as_ref()?;
+    debug_assert_eq!(
+        state.core.first_task,
+        FirstTask::Scheduled,
+        "a pending task was scheduled"
+    );
+    let phase = if task.started.is_some() {
+        PendingWorkflowTaskState::Started
+    } else {
+        PendingWorkflowTaskState::Scheduled
+    };
+    Some(PendingWorkflowTaskInfo {
+        state: phase as i32,
+        scheduled_time: Some(task.scheduled_time.to_proto()),
+        original_scheduled_time: Some(task.original_scheduled_time.to_proto()),
+        started_time: task.started.as_ref().map(|started| started.time.to_proto()),
+        attempt: task.attempt,
+    })
+}

@@ -1,0 +1,74 @@
+//! The type number that goes with an event's attributes.
+
+use proto::temporal::api::enums::v1::EventType as T;
+use proto::temporal::api::history::v1::history_event::Attributes as A;
+
+/// The type of an event that this machine writes.
+pub(crate) fn event_type(attributes: &A) -> T {
+    match attributes {
+        A::WorkflowExecutionStartedEventAttributes(_) => T::WorkflowExecutionStarted,
+        A::WorkflowExecutionCompletedEventAttributes(_) => T::WorkflowExecutionCompleted,
+        A::WorkflowExecutionFailedEventAttributes(_) => T::WorkflowExecutionFailed,
+        A::WorkflowExecutionTimedOutEventAttributes(_) => T::WorkflowExecutionTimedOut,
+        A::WorkflowTaskScheduledEventAttributes(_) => T::WorkflowTaskScheduled,
+        A::WorkflowTaskStartedEventAttributes(_) => T::WorkflowTaskStarted,
+        A::WorkflowTaskCompletedEventAttributes(_) => T::WorkflowTaskCompleted,
+        A::WorkflowTaskTimedOutEventAttributes(_) => T::WorkflowTaskTimedOut,
+        A::WorkflowTaskFailedEventAttributes(_) => T::WorkflowTaskFailed,
+        A::ActivityTaskScheduledEventAttributes(_) => T::ActivityTaskScheduled,
+        A::ActivityTaskStartedEventAttributes(_) => T::ActivityTaskStarted,
+        A::ActivityTaskCompletedEventAttributes(_) => T::ActivityTaskCompleted,
+        A::ActivityTaskFailedEventAttributes(_) => T::ActivityTaskFailed,
+        A::ActivityTaskTimedOutEventAttributes(_) => T::ActivityTaskTimedOut,
+        A::ActivityTaskCancelRequestedEventAttributes(_) => T::ActivityTaskCancelRequested,
+        A::ActivityTaskCanceledEventAttributes(_) => T::ActivityTaskCanceled,
+        A::TimerStartedEventAttributes(_) => T::TimerStarted,
+        A::TimerFiredEventAttributes(_) => T::TimerFired,
+        A::TimerCanceledEventAttributes(_) => T::TimerCanceled,
+        A::WorkflowExecutionCancelRequestedEventAttributes(_) => {
+            T::WorkflowExecutionCancelRequested
+        }
+        A::WorkflowExecutionCanceledEventAttributes(_) => T::WorkflowExecutionCanceled,
+        A::MarkerRecordedEventAttributes(_) => T::MarkerRecorded,
+        A::WorkflowExecutionSignaledEventAttributes(_) => T::WorkflowExecutionSignaled,
+        A::WorkflowExecutionTerminatedEventAttributes(_) => T::WorkflowExecutionTerminated,
+        A::WorkflowExecutionContinuedAsNewEventAttributes(_) => T::WorkflowExecutionContinuedAsNew,
+        A::WorkflowExecutionOptionsUpdatedEventAttributes(_) => T::WorkflowExecutionOptionsUpdated,
+        A::RequestCancelExternalWorkflowExecutionInitiatedEventAttributes(_) => {
+            T::RequestCancelExternalWorkflowExecutionInitiated
+        }
+        A::RequestCancelExternalWorkflowExecutionFailedEventAttributes(_) => {
+            T::RequestCancelExternalWorkflowExecutionFailed
+        }
+        A::ExternalWorkflowExecutionCancelRequestedEventAttributes(_) => {
+            T::ExternalWorkflowExecutionCancelRequested
+        }
+        A::SignalExternalWorkflowExecutionInitiatedEventAttributes(_) => {
+            T::SignalExternalWorkflowExecutionInitiated
+        }
+        A::SignalExternalWorkflowExecutionFailedEventAttributes(_) => {
+            T::SignalExternalWorkflowExecutionFailed
+        }
+        A::ExternalWorkflowExecutionSignaledEventAttributes(_) => {
+            T::ExternalWorkflowExecutionSignaled
+        }
+        A::UpsertWorkflowSearchAttributesEventAttributes(_) => T::UpsertWorkflowSearchAttributes,
+        A::WorkflowPropertiesModifiedEventAttributes(_) => T::WorkflowPropertiesModified,
+        A::StartChildWorkflowExecutionInitiatedEventAttributes(_) => {
+            T::StartChildWorkflowExecutionInitiated
+        }
+        A::StartChildWorkflowExecutionFailedEventAttributes(_) => {
+            T::StartChildWorkflowExecutionFailed
+        }
+        A::ChildWorkflowExecutionStartedEventAttributes(_) => T::ChildWorkflowExecutionStarted,
+        A::ChildWorkflowExecutionCompletedEventAttributes(_) => T::ChildWorkflowExecutionCompleted,
+        A::ChildWorkflowExecutionFailedEventAttributes(_) => T::ChildWorkflowExecutionFailed,
+        A::ChildWorkflowExecutionCanceledEventAttributes(_) => T::ChildWorkflowExecutionCanceled,
+        A::ChildWorkflowExecutionTimedOutEventAttributes(_) => T::ChildWorkflowExecutionTimedOut,
+        A::ChildWorkflowExecutionTerminatedEventAttributes(_) => {
+            T::ChildWorkflowExecutionTerminated
+        }
+        // Kinds that no verb writes yet.
+        _ => T::Unspecified,
+    }
+}

@@ -1,0 +1,130 @@
+//! The index row of a run: what lists show and filters look at. Derived from the state, written in the
+//! same transaction as the record that changed it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use proto::temporal::api::common::v1::{Payload, SearchAttributes};
+use proto::temporal::api::enums::v1::WorkflowExecutionStatus;
+
+use super::state::State;
+use crate::Namespace;
+use crate::search_attributes::value::{self, Value};
+use crate::search_attributes::{SearchAttributeType, system};
+use crate::time::Timestamp;
+
+/// What a list knows of a run.
+#[derive(Clone, Debug)]
+pub struct IndexRow {
+    /// As on the wire.
+    pub status: WorkflowExecutionStatus,
+    /// The workflow's type.
+    pub workflow_type: Arc<str>,
+    /// Its queue.
+    pub task_queue: Arc<str>,
+    /// When it started.
+    pub start_time: Timestamp,
+    /// When its first workflow task was due.
+    pub execution_time: Timestamp,
+    /// When it closed.
+    pub close_time: Option<Timestamp>,
+    /// Events, 0 while it is open (behaviour, section 9.2).
+    pub history_length: i64,
+    /// Bytes of events, 0 while it is open.
+    pub history_size: i64,
+    /// Steps taken, 0 while it is open.
+    pub state_transition_count: i64,
+    /// Workflow id and run id of the parent.
+    pub parent: Option<(String, String)>,
+    /// Workflow id and run id of the root; itself if it has no parent.
+    pub root: (String, String),
+    /// An encoded `Memo`.
+    pub memo: Bytes,
+    /// An encoded `SearchAttributes`, as clients see them.
+    pub search_attributes: Bytes,
+    /// The same, typed, for filters.
+    pub attributes: Vec<(String, Value)>,
+}
+
+/// The row of a run.
+pub fn row(state: &State, namespace: &Namespace) -> IndexRow {
+    use prost::Message;
+    let core = &state.core;
+    let closed = !state.is_open();
+    let when_closed = |value: i64| if closed { value } else { 0 };
+    let start = &core.start.attributes;
+    let parent = start.parent_workflow_execution.as_ref();
+    let own = (state.workflow_id.to_string(), state.run_id.to_string());
+    let search_attributes = search_attributes(state);
+    let attributes = search_attributes
+        .indexed_fields
+        .iter()
+        .filter_map(|(name, payload)| {
+            let kind = attribute_type(namespace, name)?;
+            let value = value::decode(payload, kind).ok().flatten()?;
+            Some((name.clone(), value))
+        })
+        .collect();
+    IndexRow {
+        status: core.status,
+        workflow_type: core.start.workflow_type.clone(),
+        task_queue: core.start.task_queue.clone(),
+        start_time: core.start.time,
+        execution_time: state.execution_time(),
+        close_time: state.close_time(),
+        history_length: when_closed(state.last_event_id()),
+        history_size: when_closed(core.history_size),
+        state_transition_count: when_closed(i64::try_from(core.seq).unwrap_or(i64::MAX)),
+        parent: parent.map(|p| (p.workflow_id.clone(), p.run_id.clone())),
+        root: start
+            .root_workflow_execution
+            .as_ref()
+            .map_or(own, |r| (r.workflow_id.clone(), r.run_id.clone())),
+        memo: core.memo.encode_to_vec().into(),
+        search_attributes: search_attributes.encode_to_vec().into(),
+        attributes,
+    }
+}
+
+/// The type of an attribute of a namespace: the system's own, or a registered one.
+pub(crate) fn attribute_type(namespace: &Namespace, name: &str) -> Option<SearchAttributeType> {
+    system(name)
+        .map(|(kind, _)| kind)
+        .or_else(|| namespace.search_attributes.get(name).copied())
+}
+
+/// A run's search attributes with those that the server derives (behaviour, section 1.6).
+pub(crate) fn search_attributes(state: &State) -> SearchAttributes {
+    let mut all = SearchAttributes::clone(&state.core.search_attributes);
+    if state.core.previous_started_event_id > 0 {
+        let mut builds = vec!["unversioned".to_owned()];
+        let stamp = state.core.worker_version.as_deref();
+        if let Some(build_id) = stamp.map(|s| &s.build_id).filter(|id| !id.is_empty()) {
+            builds.push(format!("unversioned:{build_id}"));
+        }
+        let payload: Payload = Value::KeywordList(builds).to_payload();
+        all.indexed_fields.insert("BuildIds".to_owned(), payload);
+    }
+    if let Some(problems) = reported_problems(state) {
+        let payload = Value::KeywordList(problems).to_payload();
+        all.indexed_fields
+            .insert("TemporalReportedProblems".to_owned(), payload);
+    }
+    all
+}
+
+/// After five failed attempts the run says so of itself (behaviour, section 4.5).
+fn reported_problems(state: &State) -> Option<Vec<String>> {
+    let problem = state.core.workflow_task_problem.as_ref()?;
+    let attempt = state
+        .core
+        .workflow_task
+        .as_ref()
+        .map_or(0, |task| task.attempt);
+    (state.is_open() && attempt > 5).then(|| {
+        vec![
+            format!("category={}", problem.category),
+            format!("cause={}", problem.cause),
+        ]
+    })
+}

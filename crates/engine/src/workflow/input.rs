@@ -1,0 +1,225 @@
+//! What can reach a run: one variant a verb, carrying the wire's own request where there is one.
+
+use std::sync::Arc;
+
+use proto::temporal::api::command::v1::Command;
+use proto::temporal::api::common::v1::{Link, Payloads, WorkflowExecution};
+use proto::temporal::api::failure::v1::Failure;
+use proto::temporal::api::history::v1::StartChildWorkflowExecutionInitiatedEventAttributes;
+use proto::temporal::api::workflowservice::v1::{
+    RespondWorkflowTaskCompletedRequest, RespondWorkflowTaskFailedRequest,
+    SignalWorkflowExecutionRequest, StartWorkflowExecutionRequest,
+    TerminateWorkflowExecutionRequest,
+};
+use uuid::Uuid;
+
+use super::token::{ActivityTaskToken, WorkflowTaskToken};
+use crate::ids::EventId;
+
+/// Everything that can happen to an existing run.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// SignalWorkflowExecution.
+    Signal(Box<SignalWorkflowExecutionRequest>),
+    /// RequestCancelWorkflowExecution. Silent on a closed run or when already requested.
+    RequestCancel(RequestCancel),
+    /// TerminateWorkflowExecution.
+    Terminate(Box<TerminateWorkflowExecutionRequest>),
+    /// ResetStickyTaskQueue, and what an unreachable sticky worker amounts to.
+    ResetStickyTaskQueue,
+
+    /// A poller claims an offered workflow task.
+    StartWorkflowTask(StartWorkflowTask),
+    /// RespondWorkflowTaskCompleted.
+    WorkflowTaskCompleted(Box<WorkflowTaskCompleted>),
+    /// RespondWorkflowTaskFailed.
+    WorkflowTaskFailed(WorkflowTaskToken, Box<RespondWorkflowTaskFailedRequest>),
+
+    /// A poller claims an offered activity task.
+    StartActivityTask(StartActivityTask),
+    /// RecordActivityTaskHeartbeat and its by-id form.
+    ActivityTaskHeartbeat(ActivityTarget, Option<Payloads>, String),
+    /// RespondActivityTaskCompleted and its by-id form: result, identity.
+    ActivityTaskCompleted(ActivityTarget, Option<Payloads>, String),
+    /// RespondActivityTaskFailed and its by-id form.
+    ActivityTaskFailed(ActivityTarget, Box<ActivityFailed>),
+    /// RespondActivityTaskCanceled and its by-id form: details, identity.
+    ActivityTaskCanceled(ActivityTarget, Option<Payloads>, String),
+
+    /// Time has passed: whatever is due, fires. Harmless when nothing is.
+    Deadline,
+
+    /// A message from another execution.
+    Peer(Peer),
+    /// The answer to a message that this run sent.
+    PeerAnswer(u64, PeerAnswer),
+}
+
+/// The fields of a cancel request that matter, from a client or from another workflow.
+#[derive(Clone, Debug, Default)]
+pub struct RequestCancel {
+    /// Free text.
+    pub reason: String,
+    /// Who asks.
+    pub identity: String,
+    /// Dedups the caller's retries.
+    pub request_id: String,
+    /// Links to record on the event.
+    pub links: Vec<Link>,
+    /// When not empty, the chain that must be the current one.
+    pub first_execution_run_id: String,
+}
+
+/// A poller's claim of a workflow task.
+#[derive(Clone, Debug)]
+pub struct StartWorkflowTask {
+    /// Of the offer.
+    pub scheduled_event_id: EventId,
+    /// Of the offer.
+    pub attempt: i32,
+    /// The poller's own id for this claim.
+    pub request_id: String,
+    /// The worker.
+    pub identity: String,
+    /// The queue that was polled is a sticky one.
+    pub sticky: bool,
+}
+
+/// A poller's claim of an activity task.
+#[derive(Clone, Debug)]
+pub struct StartActivityTask {
+    /// Of the offer.
+    pub scheduled_event_id: EventId,
+    /// Of the offer.
+    pub attempt: i32,
+    /// The poller's own id for this claim.
+    pub request_id: String,
+    /// The worker.
+    pub identity: String,
+}
+
+/// A completed workflow task.
+#[derive(Clone, Debug)]
+pub struct WorkflowTaskCompleted {
+    /// The task.
+    pub token: WorkflowTaskToken,
+    /// The worker's request, whole: commands, sticky attributes, metadata.
+    pub request: RespondWorkflowTaskCompletedRequest,
+    /// Some query that waits for this run could not be answered by this completion.
+    pub queries_left: bool,
+}
+
+impl WorkflowTaskCompleted {
+    /// The commands, in the worker's order.
+    pub fn commands(&self) -> &[Command] {
+        &self.request.commands
+    }
+}
+
+/// A failed activity attempt.
+#[derive(Clone, Debug)]
+pub struct ActivityFailed {
+    /// The worker's failure.
+    pub failure: Option<Failure>,
+    /// Progress to keep for the next attempt.
+    pub last_heartbeat_details: Option<Payloads>,
+    /// The worker.
+    pub identity: String,
+}
+
+/// Which activity is meant.
+#[derive(Clone, Debug)]
+pub enum ActivityTarget {
+    /// By the token of one attempt.
+    Token(ActivityTaskToken),
+    /// By the id that the workflow gave it: whatever attempt is current.
+    Id(String),
+}
+
+/// What one run durably sends another. Delivered at least once; each is recognised by the receiver
+/// from what it carries, so that it takes effect once (DESIGN invariant 7).
+#[derive(Clone, Debug)]
+pub enum Peer {
+    /// Start a child. Handled by the start door, not by an existing run.
+    StartChild(Box<StartChild>),
+    /// The parent has recorded the child's start: its first workflow task may be scheduled.
+    ParentReady,
+    /// SIGNAL_EXTERNAL_WORKFLOW_EXECUTION arrives.
+    Signal {
+        /// The sender.
+        from: Sender,
+        /// The signal as the receiver records it; `request_id` recognises repeats.
+        signal: Box<SignalWorkflowExecutionRequest>,
+    },
+    /// REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION arrives.
+    RequestCancel {
+        /// The sender.
+        from: Sender,
+        /// Free text.
+        reason: String,
+    },
+    /// The parent closed, and its policy says to terminate this child.
+    ParentClosedTerminate(Sender),
+    /// The parent closed, and its policy says to cancel this child.
+    ParentClosedRequestCancel(Sender),
+    /// A child's chain has closed.
+    ChildClosed(Box<ChildClosed>),
+}
+
+/// The run that sent a message.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sender {
+    /// Its namespace's name.
+    pub namespace: String,
+    /// Its ids.
+    pub execution: WorkflowExecution,
+    /// The event of the sender that caused the message.
+    pub initiated_event_id: EventId,
+    /// The receiver must be a child of the sender.
+    pub child_workflow_only: bool,
+}
+
+/// A child to start.
+#[derive(Clone, Debug)]
+pub struct StartChild {
+    /// The parent.
+    pub parent: Sender,
+    /// The parent's namespace id.
+    pub parent_namespace_id: Uuid,
+    /// The root of the tree.
+    pub root: WorkflowExecution,
+    /// What the parent's event says of the child.
+    pub initiated: Arc<StartChildWorkflowExecutionInitiatedEventAttributes>,
+    /// Recognises a repeated start: the same message always carries the same id.
+    pub request_id: String,
+    /// Unset priority fields come from the parent.
+    pub request: Box<StartWorkflowExecutionRequest>,
+}
+
+/// How a child's chain ended.
+#[derive(Clone, Debug)]
+pub struct ChildClosed {
+    /// The parent's event that asked for the child.
+    pub initiated_event_id: EventId,
+    /// The child's last run.
+    pub execution: WorkflowExecution,
+    /// The child's type.
+    pub workflow_type: String,
+    /// The child's close event.
+    pub event: proto::temporal::api::history::v1::HistoryEvent,
+}
+
+/// What a receiver answers to a [`Peer`] message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeerAnswer {
+    /// Taken (or had been taken before).
+    Taken,
+    /// The child runs, as this run.
+    ChildStarted(Uuid),
+    /// The child's id is in use.
+    ChildAlreadyExists,
+    /// No such run, or it is closed, or it is the sender itself.
+    NotFound,
+    /// The receiver takes no more signals.
+    SignalLimit,
+}

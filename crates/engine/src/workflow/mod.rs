@@ -1,0 +1,119 @@
+//! The workflow machine: a run, its journal, and what may happen to it.
+//!
+//! One door, [`handle`], for a run that exists, and one, [`start()`], for runs that may not. Behind them
+//! one file a verb: `client/` (what clients ask), `worker/` (what workers report), `command/` (what a
+//! completed workflow task decides), `timer/` (what time does), `peer/` (what other runs say). They record
+//! through `step.rs`; `state/apply.rs` folds what they record. Nothing here waits, reads a clock or draws
+//! a random number.
+
+pub(crate) mod chain;
+mod client;
+mod close;
+pub(crate) mod command;
+mod describe;
+mod event_type;
+mod index_row;
+pub mod input;
+mod open;
+mod peer;
+pub mod query;
+pub mod record;
+mod recover;
+mod snapshot;
+pub mod state;
+mod step;
+mod timer;
+pub mod token;
+pub mod transition;
+mod unstored;
+mod worker;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+pub use client::start::{StartInput, StartOutcome, StartReply, start};
+pub use describe::describe;
+pub(crate) use event_type::event_type;
+pub use index_row::{IndexRow, row};
+pub use input::Input;
+pub use peer::answer_for_missing as peer_answer_for_missing;
+pub use record::Record;
+pub use recover::ready;
+use snapshot::decode_snapshot;
+pub use snapshot::snapshot;
+pub use state::State;
+pub use state::apply::JournalError;
+pub use transition::{Effect, Reply, Transition};
+pub use unstored::{Unstored, unstored_events};
+
+use crate::Env;
+use crate::ids::Now;
+use crate::rejection::Rejection;
+use step::Step;
+
+/// One step of a run. The state changes only when this succeeds.
+///
+/// # Errors
+/// A rule said no; the state is as it was.
+pub fn handle(
+    state: &mut State,
+    input: Input,
+    now: &mut Now,
+    env: Env<'_>,
+) -> Result<Transition, Rejection> {
+    let step = Step::begin(state, now, env);
+    match input {
+        Input::Signal(request) => client::signal::signal(step, *request),
+        Input::RequestCancel(request) => client::request_cancel::request_cancel(step, request),
+        Input::Terminate(request) => client::terminate::terminate(step, *request),
+        Input::ResetStickyTaskQueue => client::reset_sticky::reset_sticky(step),
+        Input::StartWorkflowTask(claim) => worker::workflow_task_started::start(step, &claim),
+        Input::WorkflowTaskCompleted(completed) => {
+            worker::workflow_task_completed::complete(step, *completed)
+        }
+        Input::WorkflowTaskFailed(token, request) => {
+            worker::workflow_task_failed::fail(step, &token, *request)
+        }
+        Input::StartActivityTask(claim) => worker::activity_task_started::start(step, &claim),
+        Input::ActivityTaskHeartbeat(target, details, identity) => {
+            worker::activity_task_heartbeat::heartbeat(step, &target, details, identity)
+        }
+        Input::ActivityTaskCompleted(target, result, identity) => {
+            worker::activity_task_completed::complete(step, &target, result, identity)
+        }
+        Input::ActivityTaskFailed(target, failed) => {
+            worker::activity_task_failed::fail(step, &target, *failed)
+        }
+        Input::ActivityTaskCanceled(target, details, identity) => {
+            worker::activity_task_canceled::cancel(step, &target, details, identity)
+        }
+        Input::Deadline => timer::fire(step),
+        Input::Peer(message) => peer::received(step, message),
+        Input::PeerAnswer(seq, answer) => peer::answered(step, seq, answer),
+    }
+}
+
+/// Reads a run back from its journal, from a snapshot on if there is one.
+///
+/// # Errors
+/// When the journal is damaged, or the snapshot is of another version: then the caller loads without it.
+pub fn load(
+    workflow_id: Arc<str>,
+    run_id: Uuid,
+    snapshot: Option<Bytes>,
+    records: impl IntoIterator<Item = Bytes>,
+) -> Result<State, JournalError> {
+    let from = match snapshot {
+        Some(bytes) => Some(
+            decode_snapshot(workflow_id.clone(), run_id, &bytes)
+                .ok_or(JournalError::Snapshot { run_id })?,
+        ),
+        None => None,
+    };
+    state::apply::fold(workflow_id, run_id, from, records)
+}

@@ -1,0 +1,195 @@
+//! What one step writes to the journal: history events, and the small changes that leave no event.
+//!
+//! The format is protobuf, so that a newer server reads what an older one wrote. The events of a record
+//! are one encoded `History` message: served as the same bytes, and concatenated to serve more of them.
+
+use bytes::Bytes;
+use prost::{Message, Oneof};
+use proto::temporal::api::common::v1::{Payloads, SearchAttributes};
+use proto::temporal::api::failure::v1::Failure;
+use proto::temporal::api::history::v1::HistoryEvent;
+
+/// One step's entry in the journal.
+#[derive(Clone, PartialEq, Message)]
+pub struct Record {
+    /// The events: an encoded `temporal.api.history.v1.History`.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub history: Bytes,
+    /// What leaves no event.
+    #[prost(message, repeated, tag = "2")]
+    pub changes: Vec<Change>,
+    /// When the step was taken, nanoseconds since the epoch.
+    #[prost(sfixed64, tag = "3")]
+    pub time: i64,
+}
+
+/// A change and its place between the record's events.
+#[derive(Clone, PartialEq, Message)]
+pub struct Change {
+    /// How many of the record's events come before it.
+    #[prost(uint32, tag = "1")]
+    pub position: u32,
+    /// What changed.
+    #[prost(
+        oneof = "ChangeKind",
+        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15"
+    )]
+    pub kind: Option<ChangeKind>,
+}
+
+/// What changed.
+#[derive(Clone, PartialEq, Oneof)]
+pub enum ChangeKind {
+    /// First in every journal: what event 1 does not say.
+    #[prost(message, tag = "2")]
+    Created(Created),
+    /// A workflow task attempt after a failed one: it stays out of history until it completes.
+    #[prost(message, tag = "3")]
+    WorkflowTaskAttempt(WorkflowTaskAttempt),
+    /// A heartbeat by completion keeps the first schedule time of its chain of tasks.
+    #[prost(sfixed64, tag = "4")]
+    WorkflowTaskOriginalScheduledTime(i64),
+    /// The worker that has this run cached; an empty queue clears it.
+    #[prost(message, tag = "5")]
+    Sticky(Sticky),
+    /// An attempt was handed to a worker.
+    #[prost(message, tag = "6")]
+    ActivityStarted(ActivityStarted),
+    /// An attempt ended and another will follow.
+    #[prost(message, tag = "7")]
+    ActivityRetried(Box<ActivityRetried>),
+    /// A heartbeat.
+    #[prost(message, tag = "8")]
+    ActivityHeartbeat(ActivityHeartbeat),
+    /// An event that waits for the started workflow task to end; it has no id yet.
+    #[prost(message, tag = "9")]
+    Buffered(Box<HistoryEvent>),
+    /// All waiting events become events: they follow in this record.
+    #[prost(bool, tag = "10")]
+    BufferFlushed(bool),
+    /// The waiting TIMER_FIRED of this timer is taken back: the timer is cancelled.
+    #[prost(string, tag = "11")]
+    BufferedTimerDropped(String),
+    /// The message of this number was answered.
+    #[prost(uint64, tag = "12")]
+    Acknowledged(u64),
+    /// Search attributes that the server itself sets.
+    #[prost(message, tag = "13")]
+    InternalSearchAttributes(SearchAttributes),
+    /// The start's wait for its parent is over and a first-task delay remains.
+    #[prost(bool, tag = "14")]
+    ParentReady(bool),
+    /// A closed run's child, which it leaves to itself, has started.
+    #[prost(message, tag = "15")]
+    AbandonedChildStarted(AbandonedChildStarted),
+}
+
+/// What event 1 does not say of a run.
+#[derive(Clone, PartialEq, Message)]
+pub struct Created {
+    /// 16 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub namespace_id: Bytes,
+    /// 16 bytes.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub run_id: Bytes,
+    /// The request that started it.
+    #[prost(string, tag = "3")]
+    pub request_id: String,
+    /// A child waits for its parent before its first workflow task.
+    #[prost(bool, tag = "4")]
+    pub awaits_parent: bool,
+    /// The namespace's name, for events that show it.
+    #[prost(string, tag = "5")]
+    pub namespace: String,
+}
+
+/// See [`ChangeKind::WorkflowTaskAttempt`].
+#[derive(Clone, Copy, PartialEq, Message)]
+pub struct WorkflowTaskAttempt {
+    /// From 2.
+    #[prost(int32, tag = "1")]
+    pub attempt: i32,
+    /// Nanoseconds since the epoch.
+    #[prost(sfixed64, tag = "2")]
+    pub scheduled_time: i64,
+    /// Start-to-close timeout in nanoseconds, back-off included.
+    #[prost(int64, tag = "3")]
+    pub timeout: i64,
+}
+
+/// See [`ChangeKind::Sticky`].
+#[derive(Clone, PartialEq, Message)]
+pub struct Sticky {
+    /// The worker's own queue; empty clears stickiness.
+    #[prost(string, tag = "1")]
+    pub queue: String,
+    /// Schedule-to-start timeout in nanoseconds.
+    #[prost(int64, tag = "2")]
+    pub timeout: i64,
+}
+
+/// See [`ChangeKind::ActivityStarted`].
+#[derive(Clone, PartialEq, Message)]
+pub struct ActivityStarted {
+    /// The activity.
+    #[prost(int64, tag = "1")]
+    pub scheduled_event_id: i64,
+    /// Nanoseconds since the epoch.
+    #[prost(sfixed64, tag = "2")]
+    pub time: i64,
+    /// The worker.
+    #[prost(string, tag = "3")]
+    pub identity: String,
+    /// The claim.
+    #[prost(string, tag = "4")]
+    pub request_id: String,
+}
+
+/// See [`ChangeKind::ActivityRetried`].
+#[derive(Clone, PartialEq, Message)]
+pub struct ActivityRetried {
+    /// The activity.
+    #[prost(int64, tag = "1")]
+    pub scheduled_event_id: i64,
+    /// The attempt that will follow.
+    #[prost(int32, tag = "2")]
+    pub attempt: i32,
+    /// When it becomes ready, nanoseconds since the epoch.
+    #[prost(sfixed64, tag = "3")]
+    pub scheduled_time: i64,
+    /// When the last attempt ended, nanoseconds since the epoch.
+    #[prost(sfixed64, tag = "4")]
+    pub ended_time: i64,
+    /// How the last attempt ended.
+    #[prost(message, optional, tag = "5")]
+    pub failure: Option<Failure>,
+    /// Progress that came with the failure.
+    #[prost(message, optional, tag = "6")]
+    pub heartbeat_details: Option<Payloads>,
+}
+
+/// See [`ChangeKind::ActivityHeartbeat`].
+#[derive(Clone, PartialEq, Message)]
+pub struct ActivityHeartbeat {
+    /// The activity.
+    #[prost(int64, tag = "1")]
+    pub scheduled_event_id: i64,
+    /// Nanoseconds since the epoch.
+    #[prost(sfixed64, tag = "2")]
+    pub time: i64,
+    /// Progress.
+    #[prost(message, optional, tag = "3")]
+    pub details: Option<Payloads>,
+}
+
+/// See [`ChangeKind::AbandonedChildStarted`].
+#[derive(Clone, PartialEq, Message)]
+pub struct AbandonedChildStarted {
+    /// The initiated event.
+    #[prost(int64, tag = "1")]
+    pub initiated_event_id: i64,
+    /// 16 bytes.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub run_id: Bytes,
+}

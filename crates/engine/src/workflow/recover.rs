@@ -1,0 +1,68 @@
+//! What a loaded run still has to do: everything that waits for a worker is offered, everything
+//! undelivered is sent. Derived from the state, so nothing can be missing (DESIGN invariant 5).
+
+use super::peer;
+use super::state::State;
+use super::step::priority;
+use super::transition::{ActivityTaskOffer, Effect, WorkflowTaskOffer};
+use crate::time::Timestamp;
+
+/// The effects that a freshly loaded run owes the world.
+pub fn ready(state: &mut State, now: Timestamp) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    for (seq, entry) in state.outbox.iter() {
+        effects.extend(peer::message(state, *seq, entry).map(Effect::Send));
+    }
+    if !state.is_open() {
+        return effects;
+    }
+    let run_priority = priority(state.priority());
+    let task_queue = state.core.start.task_queue.clone();
+    let sticky = state.core.sticky.clone();
+    if let Some(task) = state
+        .core
+        .workflow_task
+        .as_mut()
+        .filter(|task| task.started.is_none())
+    {
+        task.sticky_offered = sticky
+            .as_ref()
+            .map(|s| (s.queue.clone(), now.after(s.timeout)));
+        effects.push(Effect::OfferWorkflowTask(WorkflowTaskOffer {
+            task_queue,
+            sticky_queue: sticky.map(|s| s.queue.clone()),
+            scheduled_event_id: task.scheduled_event_id,
+            attempt: task.attempt,
+            scheduled_time: task.scheduled_time,
+            priority: run_priority,
+        }));
+    }
+    let waiting: Vec<_> = state
+        .activities
+        .iter()
+        .filter(|(_, a)| a.started.is_none() && !a.closing && !a.offered && a.scheduled_time <= now)
+        .map(|(id, _)| *id)
+        .collect();
+    for id in waiting {
+        state
+            .activities
+            .update(&id, |activity| activity.offered = true);
+        let Some(activity) = state.activities.get(&id) else {
+            continue;
+        };
+        effects.push(Effect::OfferActivityTask(ActivityTaskOffer {
+            task_queue: activity
+                .scheduled
+                .task_queue
+                .as_ref()
+                .map_or("", |q| &q.name)
+                .into(),
+            scheduled_event_id: id,
+            attempt: activity.attempt,
+            scheduled_time: activity.scheduled_time,
+            priority: priority(activity.scheduled.priority.as_ref()),
+        }));
+    }
+    state.activities.keep();
+    effects
+}

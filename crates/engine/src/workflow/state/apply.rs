@@ -1,0 +1,776 @@
+//! The fold: what each record does to the state. It cannot fail and reads no clock. The same code runs
+//! when a step records something and when a journal is read back, so the two cannot differ.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use prost::Message;
+use proto::temporal::api::common::v1::Payload;
+use proto::temporal::api::enums::v1::{
+    EventType, ParentClosePolicy, TimeoutType, WorkflowExecutionStatus as Status,
+};
+use proto::temporal::api::history::v1::history_event::Attributes as A;
+use proto::temporal::api::history::v1::{
+    ActivityTaskScheduledEventAttributes, ChildWorkflowExecutionStartedEventAttributes, History,
+    HistoryEvent, WorkflowExecutionStartedEventAttributes, WorkflowTaskCompletedEventAttributes,
+};
+use proto::temporal::api::workflow::v1::ResetPointInfo;
+use uuid::Uuid;
+
+use super::activity::{Activity, AttemptStarted, Timeouts};
+use super::child::Child;
+use super::external::{ExternalCancel, ExternalSignal};
+use super::outbox::OutboxEntry;
+use super::table::Table;
+use super::timer::UserTimer;
+use super::workflow_task::{PendingWorkflowTask, Sticky};
+use super::{Core, FirstTask, Problem, RequestIdSeen, ScheduledActivity, Start, State, Volatile};
+use crate::time::{Timestamp, duration};
+use crate::workflow::record::{Change, ChangeKind, Created, Record};
+
+/// At most so many reset points are kept, the oldest go first (behaviour, section 3.3).
+const RESET_POINTS_MAX: usize = 20;
+
+/// A journal that does not fold: damage, or a record that this version does not know.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// A record does not decode.
+    #[error("journal record {seq} of run {run_id} does not decode: {source}")]
+    Decode {
+        /// The run.
+        run_id: Uuid,
+        /// Which record, from 1.
+        seq: u64,
+        /// Why.
+        source: prost::DecodeError,
+    },
+    /// The snapshot is of another version of the server.
+    #[error("snapshot of run {run_id} does not decode")]
+    Snapshot {
+        /// The run.
+        run_id: Uuid,
+    },
+    /// The journal does not begin with the creation of its run.
+    #[error("journal of run {run_id} does not begin with its creation")]
+    NoCreation {
+        /// The run.
+        run_id: Uuid,
+    },
+}
+
+impl State {
+    /// A run as its first record's creation and event 1 make it.
+    pub(crate) fn create(workflow_id: Arc<str>, created: &Created, event: &HistoryEvent) -> Self {
+        let attributes = match &event.attributes {
+            Some(A::WorkflowExecutionStartedEventAttributes(a)) => a.clone(),
+            _ => WorkflowExecutionStartedEventAttributes::default(),
+        };
+        let time = event_time(event);
+        let run_timeout = duration(attributes.workflow_run_timeout.as_ref());
+        let execution_deadline = attributes
+            .workflow_execution_expiration_time
+            .as_ref()
+            .map(Timestamp::from_proto);
+        let backoff = duration(attributes.first_workflow_task_backoff.as_ref());
+        let first_task = if created.awaits_parent {
+            FirstTask::AwaitsParent
+        } else if backoff.is_zero() {
+            FirstTask::Scheduled
+        } else {
+            FirstTask::Delayed(time.after(backoff))
+        };
+        let core = Core {
+            status: Status::Running,
+            close: None,
+            next_event_id: 2,
+            history_size: event.encoded_len() as i64,
+            seq: 0,
+            workflow_task: None,
+            workflow_task_problem: None,
+            workflow_task_attempt: 1,
+            previous_started_event_id: 0,
+            last_completed_event_id: 0,
+            sticky: None,
+            memo: Arc::new(attributes.memo.clone().unwrap_or_default()),
+            search_attributes: Arc::new(attributes.search_attributes.clone().unwrap_or_default()),
+            cancel_requested: false,
+            signal_count: 0,
+            buffered: Arc::default(),
+            buffered_size: 0,
+            first_task,
+            // The run's time begins when its first task may run (behaviour, sections 3.4 and 6.4).
+            run_deadline: (!run_timeout.is_zero()).then(|| time.after(backoff).after(run_timeout)),
+            execution_deadline,
+            outbox_seq: 1,
+            worker_version: None,
+            reset_points: Arc::new(
+                attributes
+                    .prev_auto_reset_points
+                    .as_ref()
+                    .map_or_else(Vec::new, |p| p.points.clone()),
+            ),
+            start: Arc::new(Start {
+                time,
+                user_metadata: event.user_metadata.clone(),
+                request_id: created.request_id.as_str().into(),
+                workflow_type: attributes
+                    .workflow_type
+                    .as_ref()
+                    .map_or("", |t| &t.name)
+                    .into(),
+                task_queue: attributes
+                    .task_queue
+                    .as_ref()
+                    .map_or("", |q| &q.name)
+                    .into(),
+                workflow_task_timeout: duration(attributes.workflow_task_timeout.as_ref()),
+                run_timeout,
+                execution_timeout: duration(attributes.workflow_execution_timeout.as_ref()),
+                namespace: created.namespace.as_str().into(),
+                attributes,
+            }),
+        };
+        let mut state = Self {
+            workflow_id,
+            run_id: Uuid::from_slice(&created.run_id).unwrap_or(Uuid::nil()),
+            namespace_id: Uuid::from_slice(&created.namespace_id).unwrap_or(Uuid::nil()),
+            core,
+            activities: Table::default(),
+            activity_ids: Table::default(),
+            timers: Table::default(),
+            children: Table::default(),
+            external_signals: Table::default(),
+            external_cancels: Table::default(),
+            outbox: Table::default(),
+            request_ids: Table::default(),
+            volatile: Volatile::default(),
+        };
+        state.note_request_id(
+            &created.request_id,
+            EventType::WorkflowExecutionStarted as i32,
+            1,
+        );
+        state
+    }
+
+    /// Folds a whole record, as read back from the journal.
+    ///
+    /// # Errors
+    /// When its events do not decode.
+    pub(crate) fn apply_record(
+        &mut self,
+        record: &Record,
+        skip_first: bool,
+    ) -> Result<(), prost::DecodeError> {
+        let events = History::decode(record.history.clone())?.events;
+        let mut changes = record.changes.iter().peekable();
+        for (index, event) in events.iter().enumerate() {
+            while let Some(change) = changes.next_if(|c| c.position as usize <= index) {
+                self.apply_change(change, Timestamp(record.time));
+            }
+            if !(skip_first && index == 0) {
+                self.apply_event(event);
+            }
+        }
+        for change in changes {
+            self.apply_change(change, Timestamp(record.time));
+        }
+        self.core.seq += 1;
+        self.keep();
+        Ok(())
+    }
+
+    /// The step is kept: what it replaced is forgotten.
+    pub(crate) fn keep(&mut self) {
+        self.activities.keep();
+        self.activity_ids.keep();
+        self.timers.keep();
+        self.children.keep();
+        self.external_signals.keep();
+        self.external_cancels.keep();
+        self.outbox.keep();
+        self.request_ids.keep();
+    }
+
+    /// Folds one event.
+    pub(crate) fn apply_event(&mut self, event: &HistoryEvent) {
+        self.core.next_event_id = event.event_id + 1;
+        self.core.history_size += event.encoded_len() as i64;
+        let Some(attributes) = &event.attributes else {
+            return;
+        };
+        match attributes {
+            A::WorkflowTaskScheduledEventAttributes(a) => {
+                let time = event_time(event);
+                self.core.first_task = FirstTask::Scheduled;
+                self.core.workflow_task_attempt = a.attempt;
+                self.core.workflow_task = Some(PendingWorkflowTask {
+                    scheduled_event_id: event.event_id,
+                    attempt: a.attempt,
+                    scheduled_time: time,
+                    original_scheduled_time: time,
+                    timeout: duration(a.start_to_close_timeout.as_ref()),
+                    sticky_offered: None,
+                    started: None,
+                });
+            }
+            A::WorkflowTaskCompletedEventAttributes(a) => {
+                self.workflow_task_completed(event.event_id, a)
+            }
+            A::WorkflowTaskFailedEventAttributes(a) => {
+                self.core.workflow_task_problem = Some(Problem::failed(a.cause));
+                self.workflow_task_failed(true);
+            }
+            A::WorkflowTaskTimedOutEventAttributes(a) => {
+                self.core.workflow_task_problem = Some(Problem::timed_out(a.timeout_type));
+                // A sticky queue's time-out leads to a first attempt on the normal queue.
+                self.workflow_task_failed(a.timeout_type != TimeoutType::ScheduleToStart as i32);
+            }
+            A::ActivityTaskScheduledEventAttributes(a) => self.activity_scheduled(event, a),
+            A::ActivityTaskCompletedEventAttributes(a) => {
+                self.activity_closed(a.scheduled_event_id)
+            }
+            A::ActivityTaskFailedEventAttributes(a) => self.activity_closed(a.scheduled_event_id),
+            A::ActivityTaskTimedOutEventAttributes(a) => self.activity_closed(a.scheduled_event_id),
+            A::ActivityTaskCanceledEventAttributes(a) => self.activity_closed(a.scheduled_event_id),
+            A::ActivityTaskCancelRequestedEventAttributes(a) => {
+                self.activities.update(&a.scheduled_event_id, |activity| {
+                    activity.cancel_requested_event_id = event.event_id;
+                });
+            }
+            A::TimerStartedEventAttributes(a) => {
+                let fires_at = event_time(event).after(duration(a.start_to_fire_timeout.as_ref()));
+                let timer = UserTimer {
+                    started_event_id: event.event_id,
+                    fires_at: Some(fires_at),
+                };
+                self.timers.insert(a.timer_id.as_str().into(), timer);
+            }
+            A::TimerFiredEventAttributes(a) => {
+                self.timers.remove(&a.timer_id.as_str().into());
+            }
+            A::TimerCanceledEventAttributes(a) => {
+                self.timers.remove(&a.timer_id.as_str().into());
+            }
+            A::WorkflowExecutionSignaledEventAttributes(a) => {
+                self.core.signal_count += 1;
+                self.note_request_id(&a.request_id, event.event_type, event.event_id);
+            }
+            A::WorkflowExecutionCancelRequestedEventAttributes(_) => {
+                self.core.cancel_requested = true
+            }
+            A::UpsertWorkflowSearchAttributesEventAttributes(a) => {
+                if let Some(new) = &a.search_attributes {
+                    let all = Arc::make_mut(&mut self.core.search_attributes);
+                    merge(&mut all.indexed_fields, &new.indexed_fields);
+                }
+            }
+            A::WorkflowPropertiesModifiedEventAttributes(a) => {
+                if let Some(new) = &a.upserted_memo {
+                    merge(&mut Arc::make_mut(&mut self.core.memo).fields, &new.fields);
+                }
+            }
+            A::StartChildWorkflowExecutionInitiatedEventAttributes(a) => {
+                let child = Child {
+                    initiated: Arc::new(a.clone()),
+                    request_id: self.message_id(event.event_id),
+                    started: None,
+                    closing: false,
+                };
+                self.children.insert(event.event_id, child);
+                self.post(OutboxEntry::StartChild(event.event_id));
+            }
+            A::ChildWorkflowExecutionStartedEventAttributes(a) => {
+                self.child_started(a, event.event_id)
+            }
+            A::StartChildWorkflowExecutionFailedEventAttributes(a) => {
+                self.child_closed(a.initiated_event_id)
+            }
+            A::ChildWorkflowExecutionCompletedEventAttributes(a) => {
+                self.child_closed(a.initiated_event_id)
+            }
+            A::ChildWorkflowExecutionFailedEventAttributes(a) => {
+                self.child_closed(a.initiated_event_id)
+            }
+            A::ChildWorkflowExecutionCanceledEventAttributes(a) => {
+                self.child_closed(a.initiated_event_id)
+            }
+            A::ChildWorkflowExecutionTimedOutEventAttributes(a) => {
+                self.child_closed(a.initiated_event_id)
+            }
+            A::ChildWorkflowExecutionTerminatedEventAttributes(a) => {
+                self.child_closed(a.initiated_event_id)
+            }
+            A::SignalExternalWorkflowExecutionInitiatedEventAttributes(a) => {
+                let request_id = self.message_id(event.event_id);
+                self.external_signals.insert(
+                    event.event_id,
+                    ExternalSignal {
+                        initiated: Arc::new(a.clone()),
+                        request_id,
+                    },
+                );
+                self.post(OutboxEntry::Signal(event.event_id));
+            }
+            A::ExternalWorkflowExecutionSignaledEventAttributes(a) => {
+                self.external_signals.remove(&a.initiated_event_id);
+            }
+            A::SignalExternalWorkflowExecutionFailedEventAttributes(a) => {
+                self.external_signals.remove(&a.initiated_event_id);
+            }
+            A::RequestCancelExternalWorkflowExecutionInitiatedEventAttributes(a) => {
+                self.external_cancels.insert(
+                    event.event_id,
+                    ExternalCancel {
+                        initiated: Arc::new(a.clone()),
+                    },
+                );
+                self.post(OutboxEntry::RequestCancel(event.event_id));
+            }
+            A::ExternalWorkflowExecutionCancelRequestedEventAttributes(a) => {
+                self.external_cancels.remove(&a.initiated_event_id);
+            }
+            A::RequestCancelExternalWorkflowExecutionFailedEventAttributes(a) => {
+                self.external_cancels.remove(&a.initiated_event_id);
+            }
+            A::WorkflowExecutionCompletedEventAttributes(_) => {
+                self.closed(event, Status::Completed)
+            }
+            A::WorkflowExecutionFailedEventAttributes(_) => self.closed(event, Status::Failed),
+            A::WorkflowExecutionTimedOutEventAttributes(_) => self.closed(event, Status::TimedOut),
+            A::WorkflowExecutionCanceledEventAttributes(_) => self.closed(event, Status::Canceled),
+            A::WorkflowExecutionTerminatedEventAttributes(_) => {
+                self.closed(event, Status::Terminated)
+            }
+            A::WorkflowExecutionContinuedAsNewEventAttributes(_) => {
+                self.closed(event, Status::ContinuedAsNew);
+            }
+            // The rest changes nothing that is kept: starts of tasks, markers, and kinds not served yet.
+            _ => {}
+        }
+    }
+
+    /// Folds one change.
+    pub(crate) fn apply_change(&mut self, change: &Change, at: Timestamp) {
+        let Some(kind) = &change.kind else { return };
+        match kind {
+            // Folded by `create`.
+            ChangeKind::Created(_) => {}
+            ChangeKind::WorkflowTaskAttempt(a) => {
+                let time = Timestamp(a.scheduled_time);
+                self.core.workflow_task_attempt = a.attempt;
+                self.core.workflow_task = Some(PendingWorkflowTask {
+                    scheduled_event_id: self.core.next_event_id,
+                    attempt: a.attempt,
+                    scheduled_time: time,
+                    original_scheduled_time: time,
+                    timeout: std::time::Duration::from_nanos(u64::try_from(a.timeout).unwrap_or(0)),
+                    sticky_offered: None,
+                    started: None,
+                });
+            }
+            ChangeKind::WorkflowTaskOriginalScheduledTime(time) => {
+                if let Some(task) = &mut self.core.workflow_task {
+                    task.original_scheduled_time = Timestamp(*time);
+                }
+            }
+            ChangeKind::Sticky(sticky) => {
+                self.core.sticky = (!sticky.queue.is_empty()).then(|| {
+                    Arc::new(Sticky {
+                        queue: sticky.queue.as_str().into(),
+                        timeout: std::time::Duration::from_nanos(
+                            u64::try_from(sticky.timeout).unwrap_or(0),
+                        ),
+                    })
+                });
+            }
+            ChangeKind::ActivityStarted(started) => {
+                self.activities
+                    .update(&started.scheduled_event_id, |activity| {
+                        let time = Timestamp(started.time);
+                        activity.last_started_time = Some(time);
+                        activity.heartbeat_time = None;
+                        activity.started = Some(AttemptStarted {
+                            time,
+                            identity: started.identity.as_str().into(),
+                            request_id: started.request_id.as_str().into(),
+                        });
+                        activity.last_identity = started.identity.as_str().into();
+                    });
+            }
+            ChangeKind::ActivityRetried(retried) => {
+                self.activities
+                    .update(&retried.scheduled_event_id, |activity| {
+                        activity.started = None;
+                        activity.offered = false;
+                        activity.attempt = retried.attempt;
+                        activity.scheduled_time = Timestamp(retried.scheduled_time);
+                        activity.last_ended_time = Some(Timestamp(retried.ended_time));
+                        activity.last_failure = retried.failure.clone().map(Arc::new);
+                        if let Some(details) = &retried.heartbeat_details {
+                            activity.heartbeat_details = Some(Arc::new(details.clone()));
+                        }
+                    });
+            }
+            ChangeKind::ActivityHeartbeat(heartbeat) => {
+                self.activities
+                    .update(&heartbeat.scheduled_event_id, |activity| {
+                        activity.heartbeat_time = Some(Timestamp(heartbeat.time));
+                        activity.heartbeat_details = heartbeat.details.clone().map(Arc::new);
+                    });
+            }
+            ChangeKind::Buffered(event) => self.buffer(event),
+            ChangeKind::BufferFlushed(_) => {
+                self.core.buffered = Arc::default();
+                self.core.buffered_size = 0;
+            }
+            ChangeKind::BufferedTimerDropped(timer_id) => {
+                Arc::make_mut(&mut self.core.buffered).retain(|event| {
+                    !matches!(&event.attributes,
+                        Some(A::TimerFiredEventAttributes(a)) if a.timer_id == *timer_id)
+                });
+            }
+            ChangeKind::Acknowledged(seq) => {
+                self.outbox.remove(seq);
+            }
+            ChangeKind::InternalSearchAttributes(new) => {
+                let all = Arc::make_mut(&mut self.core.search_attributes);
+                merge(&mut all.indexed_fields, &new.indexed_fields);
+            }
+            ChangeKind::ParentReady(_) => {
+                let due = self.execution_time();
+                self.core.first_task = if due > at {
+                    FirstTask::Delayed(due)
+                } else {
+                    FirstTask::Scheduled
+                };
+            }
+            ChangeKind::AbandonedChildStarted(started) => {
+                let run_id = Uuid::from_slice(&started.run_id).unwrap_or(Uuid::nil());
+                self.parent_ready(started.initiated_event_id, run_id);
+            }
+        }
+    }
+
+    /// An event that waits: what it does to pending things it does now, so that nothing happens twice.
+    fn buffer(&mut self, event: &HistoryEvent) {
+        self.core.buffered_size += event.encoded_len();
+        Arc::make_mut(&mut self.core.buffered).push(event.clone());
+        match &event.attributes {
+            Some(A::WorkflowExecutionSignaledEventAttributes(a)) => {
+                self.note_request_id(&a.request_id, event.event_type, 0);
+            }
+            Some(A::WorkflowExecutionCancelRequestedEventAttributes(_)) => {
+                self.core.cancel_requested = true;
+            }
+            Some(A::TimerFiredEventAttributes(a)) => {
+                self.timers
+                    .update(&a.timer_id.as_str().into(), |timer| timer.fires_at = None);
+            }
+            Some(A::ActivityTaskCompletedEventAttributes(a)) => {
+                self.activity_closing(a.scheduled_event_id)
+            }
+            Some(A::ActivityTaskFailedEventAttributes(a)) => {
+                self.activity_closing(a.scheduled_event_id)
+            }
+            Some(A::ActivityTaskTimedOutEventAttributes(a)) => {
+                self.activity_closing(a.scheduled_event_id)
+            }
+            Some(A::ActivityTaskCanceledEventAttributes(a)) => {
+                self.activity_closing(a.scheduled_event_id)
+            }
+            Some(A::ChildWorkflowExecutionStartedEventAttributes(a)) => self.child_started(a, 0),
+            Some(A::StartChildWorkflowExecutionFailedEventAttributes(a)) => {
+                self.child_closing(a.initiated_event_id);
+            }
+            Some(A::ChildWorkflowExecutionCompletedEventAttributes(a)) => {
+                self.child_closing(a.initiated_event_id);
+            }
+            Some(A::ChildWorkflowExecutionFailedEventAttributes(a)) => {
+                self.child_closing(a.initiated_event_id);
+            }
+            Some(A::ChildWorkflowExecutionCanceledEventAttributes(a)) => {
+                self.child_closing(a.initiated_event_id);
+            }
+            Some(A::ChildWorkflowExecutionTimedOutEventAttributes(a)) => {
+                self.child_closing(a.initiated_event_id);
+            }
+            Some(A::ChildWorkflowExecutionTerminatedEventAttributes(a)) => {
+                self.child_closing(a.initiated_event_id);
+            }
+            _ => {}
+        }
+    }
+
+    fn workflow_task_completed(&mut self, event_id: i64, a: &WorkflowTaskCompletedEventAttributes) {
+        self.core.workflow_task = None;
+        self.core.workflow_task_attempt = 1;
+        self.core.workflow_task_problem = None;
+        self.core.previous_started_event_id = a.started_event_id;
+        self.core.last_completed_event_id = event_id;
+        self.core.worker_version = a.worker_version.clone().map(Arc::new);
+        let build_id = a.worker_version.as_ref().map_or("", |v| &v.build_id);
+        if build_id.is_empty() && a.binary_checksum.is_empty() {
+            return;
+        }
+        let known =
+            |p: &ResetPointInfo| p.build_id == build_id && p.binary_checksum == a.binary_checksum;
+        if self.core.reset_points.iter().any(known) {
+            return;
+        }
+        let points = Arc::make_mut(&mut self.core.reset_points);
+        points.push(ResetPointInfo {
+            build_id: build_id.to_owned(),
+            binary_checksum: a.binary_checksum.clone(),
+            run_id: self.run_id.to_string(),
+            first_workflow_task_completed_id: event_id,
+            create_time: None,
+            expire_time: None,
+            resettable: true,
+        });
+        if points.len() > RESET_POINTS_MAX {
+            points.remove(0);
+        }
+    }
+
+    /// Stickiness goes with the first failure, and that failure does not count as an attempt: the next
+    /// task is an ordinary one on the normal queue (behaviour, section 4.5).
+    fn workflow_task_failed(&mut self, counts: bool) {
+        let was_sticky = self.core.sticky.take().is_some();
+        self.core.workflow_task = None;
+        if counts && !was_sticky {
+            self.core.workflow_task_attempt += 1;
+        } else {
+            self.core.workflow_task_attempt = 1;
+        }
+    }
+
+    fn activity_scheduled(
+        &mut self,
+        event: &HistoryEvent,
+        a: &ActivityTaskScheduledEventAttributes,
+    ) {
+        let time = event_time(event);
+        let activity = Activity {
+            timeouts: Timeouts {
+                schedule_to_close: duration(a.schedule_to_close_timeout.as_ref()),
+                schedule_to_start: duration(a.schedule_to_start_timeout.as_ref()),
+                start_to_close: duration(a.start_to_close_timeout.as_ref()),
+                heartbeat: duration(a.heartbeat_timeout.as_ref()),
+            },
+            scheduled: Arc::new(a.clone()),
+            first_scheduled_time: time,
+            attempt: 1,
+            scheduled_time: time,
+            started: None,
+            heartbeat_time: None,
+            heartbeat_details: None,
+            last_failure: None,
+            last_identity: "".into(),
+            last_ended_time: None,
+            last_started_time: None,
+            cancel_requested_event_id: 0,
+            closing: false,
+            offered: false,
+        };
+        self.activities.insert(event.event_id, activity);
+        self.activity_ids.insert(
+            a.activity_id.as_str().into(),
+            ScheduledActivity(event.event_id),
+        );
+    }
+
+    fn activity_closed(&mut self, scheduled_event_id: i64) {
+        if let Some(activity) = self.activities.remove(&scheduled_event_id) {
+            self.activity_ids
+                .remove(&activity.scheduled.activity_id.as_str().into());
+        }
+    }
+
+    fn activity_closing(&mut self, scheduled_event_id: i64) {
+        self.activities
+            .update(&scheduled_event_id, |activity| activity.closing = true);
+    }
+
+    fn child_started(&mut self, a: &ChildWorkflowExecutionStartedEventAttributes, event_id: i64) {
+        let run_id = a
+            .workflow_execution
+            .as_ref()
+            .and_then(|e| Uuid::parse_str(&e.run_id).ok())
+            .unwrap_or(Uuid::nil());
+        let Some(child) = self.children.get(&a.initiated_event_id) else {
+            return;
+        };
+        let known = child.started.is_some();
+        self.children.update(&a.initiated_event_id, |child| {
+            child.started = Some((run_id, event_id))
+        });
+        if !known {
+            self.parent_ready(a.initiated_event_id, run_id);
+        }
+    }
+
+    fn parent_ready(&mut self, initiated_event_id: i64, run_id: Uuid) {
+        let Some(child) = self.children.get(&initiated_event_id) else {
+            return;
+        };
+        let workflow_id = child.initiated.workflow_id.as_str().into();
+        self.post(OutboxEntry::ParentReady {
+            initiated_event_id,
+            workflow_id,
+            run_id,
+        });
+    }
+
+    fn child_closed(&mut self, initiated_event_id: i64) {
+        self.children.remove(&initiated_event_id);
+    }
+
+    fn child_closing(&mut self, initiated_event_id: i64) {
+        self.children
+            .update(&initiated_event_id, |child| child.closing = true);
+    }
+
+    fn closed(&mut self, event: &HistoryEvent, status: Status) {
+        self.core.status = status;
+        self.core.close = Some(Arc::new(event.clone()));
+        self.core.workflow_task = None;
+        self.core.sticky = None;
+        self.core.buffered = Arc::default();
+        self.core.buffered_size = 0;
+        // Undelivered signals and cancel requests still go out. A child that has not started is not
+        // started any more, unless it is to be left to itself.
+        let unsent: Vec<(u64, i64)> = self
+            .outbox
+            .iter()
+            .filter_map(|(seq, entry)| match entry {
+                OutboxEntry::StartChild(id) => Some((*seq, *id)),
+                _ => None,
+            })
+            .collect();
+        let abandoned = ParentClosePolicy::Abandon as i32;
+        for (seq, id) in unsent {
+            let policy = self
+                .children
+                .get(&id)
+                .map(|c| c.initiated.parent_close_policy);
+            if policy != Some(abandoned) {
+                self.outbox.remove(&seq);
+            }
+        }
+        let sharing_fate: Vec<i64> = self
+            .children
+            .iter()
+            .filter(|(_, c)| {
+                c.started.is_some() && !c.closing && c.initiated.parent_close_policy != abandoned
+            })
+            .map(|(id, _)| *id)
+            .collect();
+        for id in sharing_fate {
+            self.post(OutboxEntry::ParentClosed(id));
+        }
+        let has_parent = self
+            .core
+            .start
+            .attributes
+            .parent_workflow_execution
+            .is_some();
+        if has_parent && self.successor_run_id().is_none() {
+            self.post(OutboxEntry::ChildClosed);
+        }
+    }
+
+    /// Queues a message for another execution.
+    fn post(&mut self, entry: OutboxEntry) {
+        self.outbox.insert(self.core.outbox_seq, entry);
+        self.core.outbox_seq += 1;
+    }
+
+    fn note_request_id(&mut self, request_id: &str, event_type: i32, event_id: i64) {
+        if !request_id.is_empty() {
+            self.request_ids.insert(
+                request_id.into(),
+                RequestIdSeen {
+                    event_type,
+                    event_id,
+                },
+            );
+        }
+    }
+
+    /// The id by which a receiver recognises a repeated message: the same for every delivery.
+    fn message_id(&self, initiated_event_id: i64) -> Arc<str> {
+        format!("{}:{initiated_event_id}", self.run_id).into()
+    }
+}
+
+/// Reads a journal back.
+///
+/// # Errors
+/// When a record is damaged or the first one does not create a run.
+pub fn fold(
+    workflow_id: Arc<str>,
+    run_id: Uuid,
+    from: Option<State>,
+    records: impl IntoIterator<Item = Bytes>,
+) -> Result<State, JournalError> {
+    let mut state = from;
+    for bytes in records {
+        let seq = state.as_ref().map_or(0, |s| s.core.seq) + 1;
+        let decode = |source| JournalError::Decode {
+            run_id,
+            seq,
+            source,
+        };
+        let record = Record::decode(bytes).map_err(decode)?;
+        match &mut state {
+            Some(state) => state.apply_record(&record, false).map_err(decode)?,
+            None => {
+                let created = record.changes.iter().find_map(|change| match &change.kind {
+                    Some(ChangeKind::Created(created)) => Some(created),
+                    _ => None,
+                });
+                let events = History::decode(record.history.clone())
+                    .map_err(decode)?
+                    .events;
+                let (Some(created), Some(first)) = (created, events.first()) else {
+                    return Err(JournalError::NoCreation { run_id });
+                };
+                let mut created = State::create(workflow_id.clone(), created, first);
+                created.apply_record(&record, true).map_err(decode)?;
+                state = Some(created);
+            }
+        }
+    }
+    state.ok_or(JournalError::NoCreation { run_id })
+}
+
+/// An event's time; every event of ours has one.
+pub(crate) fn event_time(event: &HistoryEvent) -> Timestamp {
+    event
+        .event_time
+        .as_ref()
+        .map_or(Timestamp::MIN, Timestamp::from_proto)
+}
+
+/// Upserts fields; an empty payload takes a field away.
+fn merge(all: &mut BTreeMap<String, Payload>, new: &BTreeMap<String, Payload>) {
+    for (name, payload) in new {
+        if is_null(payload) {
+            all.remove(name);
+        } else {
+            all.insert(name.clone(), payload.clone());
+        }
+    }
+}
+
+/// A payload that stands for "no value": `binary/null`, or an empty or null JSON.
+fn is_null(payload: &Payload) -> bool {
+    let encoding = payload.metadata.get("encoding").map(Bytes::as_ref);
+    match encoding {
+        Some(b"binary/null") => true,
+        Some(b"json/plain") => matches!(payload.data.as_ref(), b"null" | b"[]" | b""),
+        _ => payload.data.is_empty(),
+    }
+}

@@ -1,0 +1,569 @@
+//! The workbench of one step. What a rule records is applied to the state at once, so that the next
+//! command of the same task sees it; a step that ends in a rejection is undone whole.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use proto::temporal::api::common::v1::Link;
+use proto::temporal::api::enums::v1::{EventType, TaskQueueKind};
+use proto::temporal::api::history::v1::history_event::Attributes;
+use proto::temporal::api::history::v1::{
+    HistoryEvent, WorkflowExecutionTerminatedEventAttributes, WorkflowTaskScheduledEventAttributes,
+};
+use proto::temporal::api::sdk::v1::UserMetadata;
+use proto::temporal::api::taskqueue::v1::TaskQueue;
+
+use super::event_type;
+use super::record::{Change, ChangeKind, Record, WorkflowTaskAttempt};
+use super::state::outbox::OutboxEntry;
+use super::state::{Core, FirstTask, State, Volatile};
+use super::transition::{
+    ActivityTaskOffer, Effect, NewRun, Priority, Reply, Transition, WorkflowTaskOffer,
+};
+use crate::Env;
+use crate::ids::{EventId, Now};
+use crate::rejection::Rejection;
+use crate::time::{Timestamp, wire};
+
+/// The identity on events that the server itself causes (behaviour, sections 4.4 and 6.1).
+pub(crate) const SERVER_IDENTITY: &str = "history-service";
+
+/// What may accompany an event besides its attributes.
+#[derive(Default)]
+pub(crate) struct Extras {
+    pub(crate) user_metadata: Option<UserMetadata>,
+    pub(crate) links: Vec<Link>,
+}
+
+/// One step under way.
+pub(crate) struct Step<'a> {
+    pub(crate) state: &'a mut State,
+    pub(crate) now: &'a mut Now,
+    pub(crate) env: Env<'a>,
+    pub(crate) effects: Vec<Effect>,
+    pub(crate) row_changed: bool,
+    pub(crate) successor: Option<Box<NewRun>>,
+    history: BytesMut,
+    event_count: u32,
+    changes: Vec<Change>,
+    saved: Core,
+    saved_volatile: Volatile,
+    was_open: bool,
+    outbox_from: u64,
+}
+
+/// A point of a step to which it can be taken back.
+pub(crate) struct Savepoint {
+    core: Core,
+    marks: [usize; 8],
+    history_len: usize,
+    event_count: u32,
+    changes: usize,
+    effects: usize,
+    row_changed: bool,
+    task_id: i64,
+}
+
+impl<'a> Step<'a> {
+    pub(crate) fn begin(state: &'a mut State, now: &'a mut Now, env: Env<'a>) -> Self {
+        Self {
+            saved: state.core.clone(),
+            saved_volatile: state.volatile.clone(),
+            was_open: state.is_open(),
+            outbox_from: state.core.outbox_seq,
+            state,
+            now,
+            env,
+            effects: Vec::new(),
+            row_changed: false,
+            successor: None,
+            history: BytesMut::new(),
+            event_count: 0,
+            changes: Vec::new(),
+        }
+    }
+
+    pub(crate) fn time(&self) -> Timestamp {
+        self.now.time
+    }
+
+    /// Whether a workflow task is with a worker, so that events from outside must wait.
+    pub(crate) fn task_started(&self) -> bool {
+        self.state.started_workflow_task().is_some()
+    }
+
+    /// Records an event now. Returns its id.
+    pub(crate) fn write(&mut self, attributes: Attributes) -> EventId {
+        self.write_with(attributes, Extras::default())
+    }
+
+    pub(crate) fn write_with(&mut self, attributes: Attributes, extras: Extras) -> EventId {
+        let time = self.time();
+        self.write_at(attributes, extras, time)
+    }
+
+    /// Records an event that happened at another time than now.
+    pub(crate) fn write_at(
+        &mut self,
+        attributes: Attributes,
+        extras: Extras,
+        time: Timestamp,
+    ) -> EventId {
+        let event = self.event(attributes, extras, time);
+        self.write_event(event)
+    }
+
+    /// Records a complete event under the next id.
+    pub(crate) fn write_event(&mut self, mut event: HistoryEvent) -> EventId {
+        event.event_id = self.state.core.next_event_id;
+        event.task_id = self.now.next_task_id();
+        prost::encoding::message::encode(1, &event, &mut self.history);
+        self.event_count += 1;
+        self.state.apply_event(&event);
+        event.event_id
+    }
+
+    fn event(&self, attributes: Attributes, extras: Extras, time: Timestamp) -> HistoryEvent {
+        HistoryEvent {
+            event_id: 0,
+            event_time: Some(time.to_proto()),
+            event_type: event_type(&attributes) as i32,
+            user_metadata: extras.user_metadata,
+            links: extras.links,
+            attributes: Some(attributes),
+            ..HistoryEvent::default()
+        }
+    }
+
+    /// Records an event from outside: at once, or in the buffer while a workflow task is started
+    /// (behaviour, section 4.4). Returns its id, or 0 when it waits.
+    pub(crate) fn external(&mut self, attributes: Attributes, extras: Extras) -> EventId {
+        let time = self.time();
+        self.external_at(attributes, extras, time)
+    }
+
+    /// As [`Self::external`], for an event that happened at another time than now.
+    pub(crate) fn external_at(
+        &mut self,
+        attributes: Attributes,
+        extras: Extras,
+        time: Timestamp,
+    ) -> EventId {
+        if self.task_started() {
+            let event = self.event(attributes, extras, time);
+            self.change(ChangeKind::Buffered(Box::new(event)));
+            0
+        } else {
+            self.write_at(attributes, extras, time)
+        }
+    }
+
+    /// Records a change that leaves no event.
+    pub(crate) fn change(&mut self, kind: ChangeKind) {
+        let change = Change {
+            position: self.event_count,
+            kind: Some(kind),
+        };
+        let time = self.time();
+        self.state.apply_change(&change, time);
+        self.changes.push(change);
+    }
+
+    /// Makes sure that a workflow task follows what was just recorded. While one is started, its end
+    /// will see to it; while the first one is delayed, only the delay's end will.
+    pub(crate) fn ensure_workflow_task(&mut self) {
+        if !self.state.is_open() || self.state.core.first_task != FirstTask::Scheduled {
+            return;
+        }
+        match &self.state.core.workflow_task {
+            None => self.schedule_workflow_task(),
+            // News for a run whose task keeps failing: the next try counts as a first one, and is in
+            // history (behaviour, section 4.5).
+            Some(task) if task.is_transient() && task.started.is_none() => {
+                self.state.core.workflow_task = None;
+                self.state.core.workflow_task_attempt = 1;
+                self.schedule_workflow_task();
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// Schedules a workflow task, transient if the last one failed, and offers it.
+    pub(crate) fn schedule_workflow_task(&mut self) {
+        self.schedule_workflow_task_quietly();
+        self.offer_workflow_task();
+    }
+
+    /// Schedules a workflow task that is not offered, because the caller starts it inline.
+    pub(crate) fn schedule_workflow_task_quietly(&mut self) {
+        let attempt = self.state.core.workflow_task_attempt;
+        let timeout = self.workflow_task_timeout(attempt);
+        if attempt > 1 {
+            self.change(ChangeKind::WorkflowTaskAttempt(WorkflowTaskAttempt {
+                attempt,
+                scheduled_time: self.time().0,
+                timeout: i64::try_from(timeout.as_nanos()).unwrap_or(i64::MAX),
+            }));
+            return;
+        }
+        let task_queue = self.workflow_task_queue();
+        self.write(Attributes::WorkflowTaskScheduledEventAttributes(
+            WorkflowTaskScheduledEventAttributes {
+                task_queue: Some(task_queue),
+                start_to_close_timeout: Some(wire(timeout)),
+                attempt,
+            },
+        ));
+    }
+
+    /// The queue of the next workflow task as its scheduled event shows it.
+    pub(crate) fn workflow_task_queue(&self) -> TaskQueue {
+        let normal = self.state.core.start.task_queue.to_string();
+        match &self.state.core.sticky {
+            Some(sticky) => TaskQueue {
+                name: sticky.queue.to_string(),
+                kind: TaskQueueKind::Sticky as i32,
+                normal_name: normal,
+            },
+            None => TaskQueue {
+                name: normal,
+                kind: TaskQueueKind::Normal as i32,
+                normal_name: String::new(),
+            },
+        }
+    }
+
+    /// Start-to-close of an attempt: from the fourth on, with a back-off from 5 s doubling to 10 min
+    /// (behaviour, section 4.5).
+    fn workflow_task_timeout(&mut self, attempt: i32) -> Duration {
+        let default = self.state.core.start.workflow_task_timeout;
+        if attempt <= 3 {
+            return default;
+        }
+        let exponent = u32::try_from(attempt - 4).unwrap_or(0).min(16);
+        let base = Duration::from_secs(5)
+            .saturating_mul(1 << exponent)
+            .min(Duration::from_secs(600));
+        default + base.mul_f64(0.8 + 0.2 * self.now.fraction())
+    }
+
+    /// Offers the pending workflow task to workers.
+    pub(crate) fn offer_workflow_task(&mut self) {
+        let sticky = self.state.core.sticky.clone();
+        let task_queue = self.state.core.start.task_queue.clone();
+        let priority = priority(self.state.priority());
+        let Some(task) = &mut self.state.core.workflow_task else {
+            return;
+        };
+        // A transient task never goes to a sticky queue: failing cleared stickiness.
+        task.sticky_offered = sticky
+            .as_ref()
+            .map(|s| (s.queue.clone(), task.scheduled_time.after(s.timeout)));
+        self.effects
+            .push(Effect::OfferWorkflowTask(WorkflowTaskOffer {
+                task_queue,
+                sticky_queue: sticky.map(|s| s.queue.clone()),
+                scheduled_event_id: task.scheduled_event_id,
+                attempt: task.attempt,
+                scheduled_time: task.scheduled_time,
+                priority,
+            }));
+    }
+
+    /// Offers an activity's ready attempt to workers.
+    pub(crate) fn offer_activity(&mut self, scheduled_event_id: EventId) {
+        let Some(activity) = self.state.activities.get(&scheduled_event_id) else {
+            return;
+        };
+        let own = activity.scheduled.priority.as_ref();
+        let offer = ActivityTaskOffer {
+            task_queue: activity
+                .scheduled
+                .task_queue
+                .as_ref()
+                .map_or("", |q| &q.name)
+                .into(),
+            scheduled_event_id,
+            attempt: activity.attempt,
+            scheduled_time: activity.scheduled_time,
+            priority: priority(own),
+        };
+        self.state
+            .activities
+            .update(&scheduled_event_id, |activity| activity.offered = true);
+        self.effects.push(Effect::OfferActivityTask(offer));
+    }
+
+    /// Turns everything that waited in the buffer into events: results of activities and children after
+    /// all else, ids assigned now, a result pointing at the id that its start just got (behaviour,
+    /// section 4.4). Returns whether there was anything.
+    pub(crate) fn flush_buffer(&mut self) -> bool {
+        if self.state.core.buffered.is_empty() {
+            return false;
+        }
+        let waiting = Arc::clone(&self.state.core.buffered);
+        self.change(ChangeKind::BufferFlushed(true));
+        let (results, rest): (Vec<_>, Vec<_>) = waiting.iter().cloned().partition(is_result);
+        let mut started_ids = Vec::new();
+        for event in rest {
+            let scheduled = match &event.attributes {
+                Some(Attributes::ActivityTaskStartedEventAttributes(a)) => {
+                    Some(a.scheduled_event_id)
+                }
+                _ => None,
+            };
+            let id = self.write_event(event);
+            started_ids.extend(scheduled.map(|scheduled| (scheduled, id)));
+        }
+        for mut event in results {
+            self.point_at_start(&mut event, &started_ids);
+            self.write_event(event);
+        }
+        true
+    }
+
+    fn point_at_start(&self, event: &mut HistoryEvent, started_ids: &[(EventId, EventId)]) {
+        use Attributes as A;
+        let activity = |scheduled: EventId| {
+            started_ids
+                .iter()
+                .find(|(s, _)| *s == scheduled)
+                .map_or(0, |(_, started)| *started)
+        };
+        let child = |initiated: EventId| {
+            self.state
+                .children
+                .get(&initiated)
+                .and_then(|c| c.started)
+                .map_or(0, |(_, id)| id)
+        };
+        match &mut event.attributes {
+            Some(A::ActivityTaskCompletedEventAttributes(a)) => {
+                a.started_event_id = activity(a.scheduled_event_id);
+            }
+            Some(A::ActivityTaskFailedEventAttributes(a)) => {
+                a.started_event_id = activity(a.scheduled_event_id);
+            }
+            Some(A::ActivityTaskTimedOutEventAttributes(a)) => {
+                a.started_event_id = activity(a.scheduled_event_id);
+            }
+            Some(A::ActivityTaskCanceledEventAttributes(a)) => {
+                a.started_event_id = activity(a.scheduled_event_id);
+            }
+            Some(A::ChildWorkflowExecutionCompletedEventAttributes(a)) => {
+                a.started_event_id = child(a.initiated_event_id);
+            }
+            Some(A::ChildWorkflowExecutionFailedEventAttributes(a)) => {
+                a.started_event_id = child(a.initiated_event_id);
+            }
+            Some(A::ChildWorkflowExecutionCanceledEventAttributes(a)) => {
+                a.started_event_id = child(a.initiated_event_id);
+            }
+            Some(A::ChildWorkflowExecutionTimedOutEventAttributes(a)) => {
+                a.started_event_id = child(a.initiated_event_id);
+            }
+            Some(A::ChildWorkflowExecutionTerminatedEventAttributes(a)) => {
+                a.started_event_id = child(a.initiated_event_id);
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn savepoint(&self) -> Savepoint {
+        let s = &*self.state;
+        Savepoint {
+            core: s.core.clone(),
+            marks: [
+                s.activities.mark(),
+                s.activity_ids.mark(),
+                s.timers.mark(),
+                s.children.mark(),
+                s.external_signals.mark(),
+                s.external_cancels.mark(),
+                s.outbox.mark(),
+                s.request_ids.mark(),
+            ],
+            history_len: self.history.len(),
+            event_count: self.event_count,
+            changes: self.changes.len(),
+            effects: self.effects.len(),
+            row_changed: self.row_changed,
+            task_id: self.now.task_id,
+        }
+    }
+
+    /// Takes the step back to a savepoint.
+    pub(crate) fn undo_to(&mut self, to: Savepoint) {
+        let s = &mut *self.state;
+        s.core = to.core;
+        s.activities.undo_to(to.marks[0]);
+        s.activity_ids.undo_to(to.marks[1]);
+        s.timers.undo_to(to.marks[2]);
+        s.children.undo_to(to.marks[3]);
+        s.external_signals.undo_to(to.marks[4]);
+        s.external_cancels.undo_to(to.marks[5]);
+        s.outbox.undo_to(to.marks[6]);
+        s.request_ids.undo_to(to.marks[7]);
+        self.history.truncate(to.history_len);
+        self.event_count = to.event_count;
+        self.changes.truncate(to.changes);
+        self.effects.truncate(to.effects);
+        self.row_changed = to.row_changed;
+        self.now.task_id = to.task_id;
+        self.successor = None;
+    }
+
+    fn undo_all(&mut self) {
+        let start = Savepoint {
+            core: self.saved.clone(),
+            marks: [0; 8],
+            history_len: 0,
+            event_count: 0,
+            changes: 0,
+            effects: 0,
+            row_changed: false,
+            task_id: self.now.task_id,
+        };
+        self.undo_to(start);
+        self.state.volatile = self.saved_volatile.clone();
+    }
+
+    /// Ends the step with a refusal: nothing has changed.
+    pub(crate) fn reject(mut self, rejection: Rejection) -> Result<Transition, Rejection> {
+        self.undo_all();
+        Err(rejection)
+    }
+
+    /// Ends the step.
+    pub(crate) fn done(self, reply: Reply) -> Result<Transition, Rejection> {
+        Ok(self.finish(Ok(reply)))
+    }
+
+    /// Ends the step with an answer that may be a refusal although something was recorded.
+    pub(crate) fn finish(mut self, reply: Result<Reply, Rejection>) -> Transition {
+        self.enforce_history_limits();
+        self.send_new_messages();
+        let closed_now = self.was_open && !self.state.is_open();
+        let record = self.take_record();
+        if record.is_some() {
+            self.state.core.seq += 1;
+        }
+        self.state.keep();
+        Transition {
+            record,
+            reply,
+            effects: self.effects,
+            row_changed: self.row_changed || closed_now,
+            successor: self.successor,
+        }
+    }
+
+    /// The first record of a new run.
+    pub(crate) fn into_new_run_parts(mut self) -> (Record, Vec<Effect>) {
+        self.send_new_messages();
+        let record = self.take_record().unwrap_or_default();
+        self.state.core.seq += 1;
+        self.state.keep();
+        (record, self.effects)
+    }
+
+    /// The bytes of event 1 of a new run, which `State::create` has folded already.
+    pub(crate) fn adopt_first_event(&mut self, event: &HistoryEvent) {
+        prost::encoding::message::encode(1, event, &mut self.history);
+        self.event_count += 1;
+    }
+
+    fn take_record(&mut self) -> Option<Record> {
+        if self.event_count == 0 && self.changes.is_empty() {
+            return None;
+        }
+        Some(Record {
+            history: self.history.split().freeze(),
+            changes: std::mem::take(&mut self.changes),
+            time: self.time().0,
+        })
+    }
+
+    /// A run over its history limits is terminated; what went over is dropped (behaviour, section 3.2).
+    fn enforce_history_limits(&mut self) {
+        if self.event_count == 0 || !self.was_open || !self.state.is_open() {
+            return;
+        }
+        let limits = self.env.limits;
+        let reason = if self.state.last_event_id() > limits.history_count_error {
+            "Workflow history count exceeds limit."
+        } else if self.state.core.history_size > limits.history_size_error {
+            "Workflow history size exceeds limit."
+        } else {
+            return;
+        };
+        self.undo_all();
+        self.force_terminate(reason);
+    }
+
+    /// Terminates the run on the server's own account.
+    pub(crate) fn force_terminate(&mut self, reason: &str) {
+        super::close::fail_started_task_for_close(self);
+        self.write(Attributes::WorkflowExecutionTerminatedEventAttributes(
+            WorkflowExecutionTerminatedEventAttributes {
+                reason: reason.to_owned(),
+                details: None,
+                identity: SERVER_IDENTITY.to_owned(),
+            },
+        ));
+    }
+
+    /// Too much waits for a started workflow task: the task fails, so that the workflow sees what
+    /// waits (behaviour, section 3.2).
+    pub(crate) fn enforce_buffer_limits(&mut self) {
+        let (core, limits) = (&self.state.core, self.env.limits);
+        if core.buffered.len() > limits.buffered_events_max
+            || core.buffered_size > limits.buffered_size_max
+        {
+            super::close::fail_started_task_for_close(self);
+            self.state.core.workflow_task_attempt = 1;
+            self.schedule_workflow_task();
+        }
+    }
+
+    /// Effects for the messages that this step queued.
+    fn send_new_messages(&mut self) {
+        let from = self.outbox_from;
+        let new: Vec<(u64, OutboxEntry)> = self
+            .state
+            .outbox
+            .from_key(&from)
+            .map(|(seq, entry)| (*seq, entry.clone()))
+            .collect();
+        for (seq, entry) in new {
+            self.effects
+                .extend(super::peer::message(self.state, seq, &entry).map(Effect::Send));
+        }
+    }
+}
+
+/// Results of activities and children: they go last at a flush.
+fn is_result(event: &HistoryEvent) -> bool {
+    matches!(
+        EventType::try_from(event.event_type),
+        Ok(EventType::ActivityTaskCompleted
+            | EventType::ActivityTaskFailed
+            | EventType::ActivityTaskTimedOut
+            | EventType::ActivityTaskCanceled
+            | EventType::ChildWorkflowExecutionCompleted
+            | EventType::ChildWorkflowExecutionFailed
+            | EventType::ChildWorkflowExecutionTimedOut
+            | EventType::ChildWorkflowExecutionCanceled
+            | EventType::ChildWorkflowExecutionTerminated)
+    )
+}
+
+/// A wire priority as matching needs it.
+pub(crate) fn priority(wire: Option<&proto::temporal::api::common::v1::Priority>) -> Priority {
+    wire.map_or_else(Priority::default, |p| Priority {
+        key: p.priority_key,
+        fairness_key: p.fairness_key.as_str().into(),
+        fairness_weight: p.fairness_weight,
+    })
+}

@@ -1,0 +1,178 @@
+//! What a step gives back: one record to make durable, and what the outside must carry out after that.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use proto::temporal::api::history::v1::HistoryEvent;
+use proto::temporal::api::workflowservice::v1::PollActivityTaskQueueResponse;
+use uuid::Uuid;
+
+use super::input::Peer;
+use super::record::Record;
+use super::state::State;
+use super::token::WorkflowTaskToken;
+use crate::ids::EventId;
+use crate::rejection::Rejection;
+use crate::time::Timestamp;
+
+/// The outcome of one step. The state already contains it.
+#[derive(Debug)]
+pub struct Transition {
+    /// What must become durable; `None` when the step changed nothing durable.
+    pub record: Option<Record>,
+    /// To the caller, once the record (and whatever it may have seen) is durable. A rejection here
+    /// can come with a record: a bad command fails its workflow task.
+    pub reply: Result<Reply, Rejection>,
+    /// To carry out once the record is durable, in order.
+    pub effects: Vec<Effect>,
+    /// The index row changed: status, close time, memo or search attributes.
+    pub row_changed: bool,
+    /// The next run of the chain, opened by the same commit.
+    pub successor: Option<Box<NewRun>>,
+}
+
+/// A run that did not exist before.
+#[derive(Debug)]
+pub struct NewRun {
+    /// Its state, the first record applied.
+    pub state: State,
+    /// Its first record.
+    pub record: Record,
+    /// To carry out once durable.
+    pub effects: Vec<Effect>,
+}
+
+/// The answer to a caller.
+#[derive(Debug)]
+pub enum Reply {
+    /// Done; there is nothing to say.
+    Done,
+    /// A signal was taken (or had been): the event's id when known, and the request id it carries.
+    Signaled,
+    /// A claimed workflow task.
+    WorkflowTask(Box<WorkflowTask>),
+    /// A claimed activity task, token and all.
+    ActivityTask(Box<PollActivityTaskQueueResponse>),
+    /// A completed workflow task.
+    WorkflowTaskCompleted(Box<WorkflowTaskCompletedReply>),
+    /// A heartbeat.
+    Heartbeat {
+        /// The activity should stop.
+        cancel_requested: bool,
+    },
+    /// A failed activity: failures of the server's own making, for an oversized one.
+    ActivityTaskFailed,
+    /// To a sender's message.
+    PeerAnswer(super::input::PeerAnswer),
+}
+
+/// What RespondWorkflowTaskCompleted answers with.
+#[derive(Debug, Default)]
+pub struct WorkflowTaskCompletedReply {
+    /// The next workflow task, started inline because the worker asked for it.
+    pub workflow_task: Option<WorkflowTask>,
+    /// Activities started inline because the worker asked for them.
+    pub activity_tasks: Vec<PollActivityTaskQueueResponse>,
+    /// A new workflow task was scheduled (inline or not), or the run is closed.
+    pub workflow_task_follows: bool,
+}
+
+/// A started workflow task: everything of the poll response except stored history and queries.
+#[derive(Clone, Debug)]
+pub struct WorkflowTask {
+    /// Return address.
+    pub token: WorkflowTaskToken,
+    /// The workflow's type.
+    pub workflow_type: String,
+    /// Started event of the last completed workflow task, 0 if none.
+    pub previous_started_event_id: EventId,
+    /// Of this task.
+    pub started_event_id: EventId,
+    /// Of this task.
+    pub attempt: i32,
+    /// When it was scheduled.
+    pub scheduled_time: Timestamp,
+    /// When it was started.
+    pub started_time: Timestamp,
+    /// The run's normal task queue.
+    pub task_queue: Arc<str>,
+    /// Stored events to send: from this one...
+    pub history_from: EventId,
+    /// ...to this one, inclusive. Less than `history_from` when there are none.
+    pub history_to: EventId,
+    /// Events that follow the stored ones and are not stored yet: a transient task's scheduled event,
+    /// and the started event.
+    pub unstored: Vec<HistoryEvent>,
+}
+
+/// To carry out after the commit.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// A workflow task is ready for a worker.
+    OfferWorkflowTask(WorkflowTaskOffer),
+    /// An activity task is ready for a worker.
+    OfferActivityTask(ActivityTaskOffer),
+    /// A message for another execution.
+    Send(Send),
+}
+
+/// A reference to a ready workflow task.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WorkflowTaskOffer {
+    /// The normal queue.
+    pub task_queue: Arc<str>,
+    /// The sticky queue to prefer while someone polls it.
+    pub sticky_queue: Option<Arc<str>>,
+    /// The task.
+    pub scheduled_event_id: EventId,
+    /// The attempt.
+    pub attempt: i32,
+    /// When it became ready.
+    pub scheduled_time: Timestamp,
+    /// Where in the queue.
+    pub priority: Priority,
+}
+
+/// A reference to a ready activity task.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ActivityTaskOffer {
+    /// The queue.
+    pub task_queue: Arc<str>,
+    /// The activity.
+    pub scheduled_event_id: EventId,
+    /// The attempt.
+    pub attempt: i32,
+    /// When it became ready.
+    pub scheduled_time: Timestamp,
+    /// Where in the queue.
+    pub priority: Priority,
+}
+
+/// Priority and fairness, as matching needs them. Key 0 means the default.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Priority {
+    /// 1 (first) to 5 (last); 0 is the default, 3.
+    pub key: i32,
+    /// Tasks of different keys take turns.
+    pub fairness_key: Arc<str>,
+    /// The share of this key; 0 means 1.
+    pub fairness_weight: f32,
+}
+
+/// A message and where it goes.
+#[derive(Clone, Debug)]
+pub struct Send {
+    /// The sender's number for it; the answer comes back with it.
+    pub seq: u64,
+    /// The receiver's namespace.
+    pub namespace_id: Uuid,
+    /// The receiver.
+    pub workflow_id: String,
+    /// Its run; `None` is the current one.
+    pub run_id: Option<Uuid>,
+    /// The message.
+    pub message: Peer,
+}
+
+/// The history bytes of a record: an encoded `History` message. Records concatenate.
+pub type HistoryBytes = Bytes;

@@ -1,0 +1,274 @@
+//! RespondWorkflowTaskCompleted: the worker's commands become events (behaviour, sections 4.2 to 4.7).
+//!
+//! The order of steps is the order of [`complete`]; what each command does is in `command/`.
+
+use proto::temporal::api::enums::v1::{CommandType, TimeoutType, WorkflowTaskFailedCause as Cause};
+use proto::temporal::api::history::v1::history_event::Attributes;
+use proto::temporal::api::history::v1::{
+    WorkflowTaskCompletedEventAttributes, WorkflowTaskTimedOutEventAttributes,
+};
+use proto::temporal::api::workflowservice::v1::RespondWorkflowTaskCompletedRequest;
+
+use super::{activity_task_started, workflow_task_failed, workflow_task_started};
+use crate::ids::EventId;
+use crate::rejection::Rejection;
+use crate::time::duration;
+use crate::workflow::close;
+use crate::workflow::command::{self, BadCommand, Context};
+use crate::workflow::input::WorkflowTaskCompleted;
+use crate::workflow::record::{ChangeKind, Sticky};
+use crate::workflow::state::State;
+use crate::workflow::step::Step;
+use crate::workflow::token::WorkflowTaskToken;
+use crate::workflow::transition::{Reply, Transition, WorkflowTaskCompletedReply};
+
+pub(crate) fn complete(
+    mut step: Step<'_>,
+    completed: WorkflowTaskCompleted,
+) -> Result<Transition, Rejection> {
+    let WorkflowTaskCompleted { token, request, .. } = completed;
+    if !holds_task(step.state, &token) {
+        return step.reject(Rejection::WorkflowTaskNotFound);
+    }
+    if let Err(rejection) = check_sequence(&request) {
+        return step.reject(rejection);
+    }
+    if let Some(transition) = heartbeat_expired(&mut step, &request) {
+        return Ok(step.finish(transition));
+    }
+    let original_scheduled_time = step
+        .state
+        .core
+        .workflow_task
+        .as_ref()
+        .map(|task| task.original_scheduled_time);
+    let before = step.savepoint();
+    let Some(completed_event_id) = record_completed(&mut step, &request) else {
+        return step.reject(Rejection::WorkflowTaskNotFound);
+    };
+    set_sticky(&mut step, &request);
+    let heartbeat = request.commands.is_empty() && request.messages.is_empty();
+    let mut context = Context {
+        completed_event_id,
+        identity: request.identity.clone(),
+        eager: Vec::new(),
+        news: false,
+    };
+    for command in request.commands {
+        if let Err(bad) = command::carry_out(&mut step, &mut context, command) {
+            step.undo_to(before);
+            return bad_command(step, bad, &request.identity);
+        }
+    }
+    let mut reply = WorkflowTaskCompletedReply::default();
+    if step.state.is_open() {
+        let news = step.flush_buffer() || context.news;
+        if news || request.force_create_new_workflow_task {
+            step.state.volatile.close_contended &= news;
+            follow_up(
+                &mut step,
+                request.return_new_workflow_task,
+                &request.identity,
+                &mut reply,
+            );
+            if heartbeat && request.force_create_new_workflow_task {
+                // A heartbeat keeps the clock of the task that it prolongs (behaviour, section 4.7).
+                keep_original_time(&mut step, original_scheduled_time);
+            }
+        } else {
+            step.state.volatile.close_contended = false;
+        }
+        for scheduled_event_id in context.eager {
+            reply.activity_tasks.extend(activity_task_started::eager(
+                &mut step,
+                scheduled_event_id,
+                &request.identity,
+            ));
+        }
+    } else {
+        reply.workflow_task_follows = true;
+    }
+    step.done(Reply::WorkflowTaskCompleted(Box::new(reply)))
+}
+
+/// Whether a token is of the task that is started now; all of it must match.
+pub(crate) fn holds_task(state: &State, token: &WorkflowTaskToken) -> bool {
+    state.is_open()
+        && state
+            .started_workflow_task()
+            .is_some_and(|(task, started)| {
+                task.attempt == token.attempt
+                    && started.event_id == token.started_event_id
+                    && started.time.0 == token.started_time
+                    && (task.is_transient() || task.scheduled_event_id == token.scheduled_event_id)
+            })
+}
+
+/// Errors in the sequence leave the task started and write nothing (behaviour, section 4.3).
+fn check_sequence(request: &RespondWorkflowTaskCompletedRequest) -> Result<(), Rejection> {
+    let commands = &request.commands;
+    for (index, command) in commands.iter().enumerate() {
+        let kind = CommandType::try_from(command.command_type).unwrap_or(CommandType::Unspecified);
+        let closes = matches!(
+            kind,
+            CommandType::CompleteWorkflowExecution
+                | CommandType::FailWorkflowExecution
+                | CommandType::CancelWorkflowExecution
+                | CommandType::ContinueAsNewWorkflowExecution
+        );
+        if kind == CommandType::Unspecified {
+            return Err(Rejection::invalid("unknown command type: Unspecified"));
+        }
+        if closes && index + 1 < commands.len() {
+            let names: Vec<&str> = commands
+                .iter()
+                .map(|c| command::name(c.command_type))
+                .collect();
+            return Err(Rejection::invalid(format!(
+                "invalid command sequence: [{}], command {} must be the last command.",
+                names.join(", "),
+                command::name(command.command_type)
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// A chain of heartbeats that has gone on for too long ends with a time-out.
+fn heartbeat_expired(
+    step: &mut Step<'_>,
+    request: &RespondWorkflowTaskCompletedRequest,
+) -> Option<Result<Reply, Rejection>> {
+    let heartbeat = request.force_create_new_workflow_task
+        && request.commands.is_empty()
+        && request.messages.is_empty();
+    let since = step
+        .state
+        .core
+        .workflow_task
+        .as_ref()?
+        .original_scheduled_time;
+    if !heartbeat || step.time().since(since) <= step.env.limits.workflow_task_heartbeat_max {
+        return None;
+    }
+    time_out_started(step, TimeoutType::StartToClose);
+    Some(Err(Rejection::WorkflowTaskHeartbeatTimeout))
+}
+
+/// Ends the started task with a time-out and schedules the next. A transient one leaves no event.
+pub(crate) fn time_out_started(step: &mut Step<'_>, timeout_type: TimeoutType) {
+    let transient = step
+        .state
+        .core
+        .workflow_task
+        .as_ref()
+        .is_some_and(|t| t.is_transient());
+    if transient {
+        workflow_task_failed::forget_attempt(step);
+    } else if let Some(recorded) = workflow_task_started::record(step) {
+        step.write(Attributes::WorkflowTaskTimedOutEventAttributes(
+            WorkflowTaskTimedOutEventAttributes {
+                scheduled_event_id: recorded.scheduled_event_id,
+                started_event_id: recorded.started_event_id,
+                timeout_type: timeout_type as i32,
+            },
+        ));
+    }
+    workflow_task_failed::go_on(step);
+}
+
+fn record_completed(
+    step: &mut Step<'_>,
+    request: &RespondWorkflowTaskCompletedRequest,
+) -> Option<EventId> {
+    let recorded = workflow_task_started::record(step)?;
+    Some(step.write(Attributes::WorkflowTaskCompletedEventAttributes(
+        WorkflowTaskCompletedEventAttributes {
+            scheduled_event_id: recorded.scheduled_event_id,
+            started_event_id: recorded.started_event_id,
+            identity: request.identity.clone(),
+            binary_checksum: request.binary_checksum.clone(),
+            worker_version: request.worker_version_stamp.clone(),
+            sdk_metadata: request.sdk_metadata.clone(),
+            metering_metadata: request.metering_metadata,
+            ..WorkflowTaskCompletedEventAttributes::default()
+        },
+    )))
+}
+
+/// Sticky attributes set stickiness, their absence clears it (behaviour, section 4.6).
+fn set_sticky(step: &mut Step<'_>, request: &RespondWorkflowTaskCompletedRequest) {
+    let asked = request.sticky_attributes.as_ref().and_then(|sticky| {
+        let queue = sticky.worker_task_queue.as_ref()?.name.clone();
+        (!queue.is_empty()).then(|| Sticky {
+            queue,
+            timeout: i64::try_from(duration(sticky.schedule_to_start_timeout.as_ref()).as_nanos())
+                .unwrap_or(i64::MAX),
+        })
+    });
+    let asked = asked.unwrap_or_default();
+    let same = match &step.state.core.sticky {
+        Some(now) => {
+            *now.queue == asked.queue && i64::try_from(now.timeout.as_nanos()) == Ok(asked.timeout)
+        }
+        None => asked.queue.is_empty(),
+    };
+    if !same {
+        step.change(ChangeKind::Sticky(asked));
+    }
+}
+
+/// Schedules the next workflow task, and starts it inline if the worker asked for that.
+fn follow_up(
+    step: &mut Step<'_>,
+    inline: bool,
+    identity: &str,
+    reply: &mut WorkflowTaskCompletedReply,
+) {
+    reply.workflow_task_follows = true;
+    if !inline {
+        step.schedule_workflow_task();
+        return;
+    }
+    step.schedule_workflow_task_quietly();
+    let request_id = step.now.uuid().to_string();
+    // The worker has everything up to the task that it completes now.
+    reply.workflow_task = workflow_task_started::begin(step, identity, &request_id, true);
+}
+
+fn keep_original_time(step: &mut Step<'_>, original: Option<crate::time::Timestamp>) {
+    if let Some(original) = original {
+        step.change(ChangeKind::WorkflowTaskOriginalScheduledTime(original.0));
+    }
+}
+
+/// A bad command fails the task; some also end the workflow (behaviour, section 4.3).
+fn bad_command(
+    mut step: Step<'_>,
+    bad: BadCommand,
+    identity: &str,
+) -> Result<Transition, Rejection> {
+    let transient = step
+        .state
+        .core
+        .workflow_task
+        .as_ref()
+        .is_some_and(|t| t.is_transient());
+    let unhandled = bad.cause == Cause::UnhandledCommand;
+    let rejection = Rejection::invalid(bad.wire_message());
+    if transient && !unhandled && !bad.ends_workflow {
+        // Nothing is written for a later attempt: the task stays started until it times out.
+        return step.reject(rejection);
+    }
+    if bad.ends_workflow {
+        let message = bad.wire_message();
+        workflow_task_failed::record(&mut step, bad.cause, Some(bad.failure()), identity, "");
+        step.flush_buffer();
+        close::force_terminate(&mut step, &message);
+        return Ok(step.finish(Err(rejection)));
+    }
+    step.state.volatile.close_contended = unhandled;
+    workflow_task_failed::record(&mut step, bad.cause, Some(bad.failure()), identity, "");
+    workflow_task_failed::go_on(&mut step);
+    Ok(step.finish(Err(rejection)))
+}

@@ -1,0 +1,234 @@
+//! A worker claims a workflow task. The start is remembered in memory and becomes history with the
+//! task's end (DESIGN section 2).
+
+use bytes::Bytes;
+use proto::temporal::api::enums::v1::{EventType, SuggestContinueAsNewReason};
+use proto::temporal::api::history::v1::history_event::Attributes;
+use proto::temporal::api::history::v1::{
+    HistoryEvent, WorkflowTaskScheduledEventAttributes, WorkflowTaskStartedEventAttributes,
+};
+
+use crate::ids::EventId;
+use crate::rejection::Rejection;
+use crate::time::{Timestamp, wire};
+use crate::workflow::client::reset_sticky;
+use crate::workflow::input::StartWorkflowTask;
+use crate::workflow::open::normal_queue;
+use crate::workflow::state::State;
+use crate::workflow::state::workflow_task::{PendingWorkflowTask, TaskStarted};
+use crate::workflow::step::{Extras, Step};
+use crate::workflow::token::WorkflowTaskToken;
+use crate::workflow::transition::{Reply, Transition, WorkflowTask};
+
+pub(crate) fn start(
+    mut step: Step<'_>,
+    claim: &StartWorkflowTask,
+) -> Result<Transition, Rejection> {
+    let Some(task) = step
+        .state
+        .core
+        .workflow_task
+        .as_ref()
+        .filter(|_| step.state.is_open())
+    else {
+        return step.reject(Rejection::TaskGone);
+    };
+    if task.scheduled_event_id != claim.scheduled_event_id || task.attempt != claim.attempt {
+        return step.reject(Rejection::TaskGone);
+    }
+    if let Some(started) = &task.started {
+        // The same claim, delivered twice, gets the same answer.
+        if *started.request_id != claim.request_id {
+            return step.reject(Rejection::TaskGone);
+        }
+        let again = answer(step.state, claim.sticky);
+        return match again {
+            Some(task) => step.done(Reply::WorkflowTask(Box::new(task))),
+            None => step.reject(Rejection::TaskGone),
+        };
+    }
+    if claim.sticky && step.state.core.sticky.is_none() {
+        // The run has moved to its normal queue (behaviour, section 4.6).
+        return step.reject(Rejection::TaskGone);
+    }
+    if !claim.sticky {
+        // A worker of the normal queue takes over: it gets all of history.
+        reset_sticky::clear(&mut step);
+    }
+    // What waited when the server last stopped becomes history before the worker looks at it.
+    if step.flush_buffer()
+        && let Some(task) = &mut step.state.core.workflow_task
+        && task.is_transient()
+    {
+        task.scheduled_event_id = step.state.core.next_event_id;
+    }
+    match begin(&mut step, &claim.identity, &claim.request_id, claim.sticky) {
+        Some(task) => step.done(Reply::WorkflowTask(Box::new(task))),
+        None => step.reject(Rejection::TaskGone),
+    }
+}
+
+/// Marks the pending workflow task as started and says what the worker gets.
+pub(crate) fn begin(
+    step: &mut Step<'_>,
+    identity: &str,
+    request_id: &str,
+    sticky: bool,
+) -> Option<WorkflowTask> {
+    let time = step.time();
+    let suggest = suggest_continue_as_new(step);
+    let core = &mut step.state.core;
+    let history_size = core.history_size;
+    let next_event_id = core.next_event_id;
+    let task = core.workflow_task.as_mut()?;
+    let event_id = if task.is_transient() {
+        next_event_id + 1
+    } else {
+        next_event_id
+    };
+    task.started = Some(TaskStarted {
+        event_id,
+        time,
+        identity: identity.into(),
+        request_id: request_id.into(),
+        history_size,
+        suggest: suggest.into(),
+    });
+    answer(step.state, sticky)
+}
+
+/// Reasons to advise continue-as-new (behaviour, section 3.2).
+fn suggest_continue_as_new(step: &Step<'_>) -> Vec<i32> {
+    let (core, limits) = (&step.state.core, step.env.limits);
+    let mut reasons = Vec::new();
+    if core.history_size >= limits.history_size_suggest {
+        reasons.push(SuggestContinueAsNewReason::HistorySizeTooLarge as i32);
+    }
+    if core.next_event_id > limits.history_count_suggest {
+        reasons.push(SuggestContinueAsNewReason::TooManyHistoryEvents as i32);
+    }
+    reasons
+}
+
+/// What the worker that holds the started task gets.
+fn answer(state: &State, sticky: bool) -> Option<WorkflowTask> {
+    let (task, started) = state.started_workflow_task()?;
+    let previous = state.core.previous_started_event_id;
+    let mut unstored = Vec::new();
+    if task.is_transient() {
+        unstored.push(scheduled_event(state, task));
+    }
+    unstored.push(started_event(task, started));
+    Some(WorkflowTask {
+        token: WorkflowTaskToken {
+            namespace_id: Bytes::copy_from_slice(state.namespace_id.as_bytes()),
+            workflow_id: state.workflow_id.to_string(),
+            run_id: Bytes::copy_from_slice(state.run_id.as_bytes()),
+            scheduled_event_id: scheduled_id(state, task),
+            started_event_id: started.event_id,
+            attempt: task.attempt,
+            started_time: started.time.0,
+        },
+        workflow_type: state.core.start.workflow_type.to_string(),
+        previous_started_event_id: previous,
+        started_event_id: started.event_id,
+        attempt: task.attempt,
+        scheduled_time: task.scheduled_time,
+        started_time: started.time,
+        task_queue: state.core.start.task_queue.clone(),
+        history_from: if sticky { previous + 1 } else { 1 },
+        history_to: state.last_event_id(),
+        unstored,
+    })
+}
+
+/// The eager first task once more, while nothing has happened since (behaviour, section 4.8).
+pub(crate) fn first_task_again(state: &State) -> Option<WorkflowTask> {
+    let (task, started) = state.started_workflow_task()?;
+    (task.attempt == 1 && started.event_id == 3)
+        .then(|| answer(state, false))
+        .flatten()
+}
+
+fn scheduled_id(state: &State, task: &PendingWorkflowTask) -> EventId {
+    if task.is_transient() {
+        state.core.next_event_id
+    } else {
+        task.scheduled_event_id
+    }
+}
+
+/// The scheduled event of a transient task, as it will be when the task completes.
+pub(crate) fn scheduled_event(state: &State, task: &PendingWorkflowTask) -> HistoryEvent {
+    HistoryEvent {
+        event_id: state.core.next_event_id,
+        event_time: Some(task.scheduled_time.to_proto()),
+        event_type: EventType::WorkflowTaskScheduled as i32,
+        attributes: Some(Attributes::WorkflowTaskScheduledEventAttributes(
+            WorkflowTaskScheduledEventAttributes {
+                task_queue: Some(normal_queue(&state.core.start.task_queue)),
+                start_to_close_timeout: Some(wire(task.timeout)),
+                attempt: task.attempt,
+            },
+        )),
+        ..HistoryEvent::default()
+    }
+}
+
+/// The started event, as it will be when the task ends.
+pub(crate) fn started_event(task: &PendingWorkflowTask, started: &TaskStarted) -> HistoryEvent {
+    HistoryEvent {
+        event_id: started.event_id,
+        event_time: Some(started.time.to_proto()),
+        event_type: EventType::WorkflowTaskStarted as i32,
+        attributes: Some(started_attributes(started.event_id - 1, task, started)),
+        ..HistoryEvent::default()
+    }
+}
+
+fn started_attributes(
+    scheduled_event_id: EventId,
+    task: &PendingWorkflowTask,
+    started: &TaskStarted,
+) -> Attributes {
+    let scheduled_event_id = if task.is_transient() {
+        scheduled_event_id
+    } else {
+        task.scheduled_event_id
+    };
+    Attributes::WorkflowTaskStartedEventAttributes(WorkflowTaskStartedEventAttributes {
+        scheduled_event_id,
+        identity: started.identity.to_string(),
+        request_id: started.request_id.to_string(),
+        suggest_continue_as_new: !started.suggest.is_empty(),
+        suggest_continue_as_new_reasons: started.suggest.to_vec(),
+        history_size_bytes: started.history_size,
+        ..WorkflowTaskStartedEventAttributes::default()
+    })
+}
+
+/// The ids under which a task's scheduled and started events are recorded.
+pub(crate) struct Recorded {
+    pub(crate) scheduled_event_id: EventId,
+    pub(crate) started_event_id: EventId,
+}
+
+/// Makes a started task's start (and a transient one's schedule) history: it is about to end.
+pub(crate) fn record(step: &mut Step<'_>) -> Option<Recorded> {
+    let task = step.state.core.workflow_task.clone()?;
+    let started = task.started.clone()?;
+    let mut scheduled_event_id = task.scheduled_event_id;
+    if task.is_transient() {
+        let event = scheduled_event(step.state, &task);
+        let time: Timestamp = task.scheduled_time;
+        if let Some(attributes) = event.attributes {
+            scheduled_event_id = step.write_at(attributes, Extras::default(), time);
+        }
+    }
+    let attributes = started_attributes(scheduled_event_id, &task, &started);
+    let started_event_id = step.write_at(attributes, Extras::default(), started.time);
+    Some(Recorded {
+        scheduled_event_id,
+        started_event_id,
+    })
+}
