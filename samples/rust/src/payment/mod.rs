@@ -1,0 +1,3 @@
+pub mod activities;
+pub mod demo;
+pub mod workflow;
