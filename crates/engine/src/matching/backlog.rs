@@ -17,8 +17,11 @@ const WEIGHT_MIN: f32 = 0.001;
 /// … to where a stride would be less than 1.
 const WEIGHT_MAX: f32 = 1000.0;
 
-/// Levels keep the pass of so many lines that are empty before they sweep.
+/// A level keeps so many lines, empty ones included, before it sweeps.
 const EMPTY_LINES: usize = 64;
+
+/// More empty lines than this are not kept after a sweep.
+const EMPTY_LINES_MAX: usize = 4096;
 
 /// What a line may do, besides its turn.
 #[derive(Debug, Default)]
@@ -32,7 +35,11 @@ pub(super) struct KeyPace {
 impl KeyPace {
     fn weight(&self, key: &str, of_tasks: f32) -> f32 {
         let weight = self.weights.get(key).copied().unwrap_or(of_tasks);
-        if weight > 0.0 { weight.clamp(WEIGHT_MIN, WEIGHT_MAX) } else { 1.0 }
+        if weight > 0.0 {
+            weight.clamp(WEIGHT_MIN, WEIGHT_MAX)
+        } else {
+            1.0
+        }
     }
 }
 
@@ -45,7 +52,10 @@ pub(super) struct Backlog<T> {
 
 impl<T> Default for Backlog<T> {
     fn default() -> Self {
-        Self { levels: std::array::from_fn(|_| Level::default()), len: 0 }
+        Self {
+            levels: std::array::from_fn(|_| Level::default()),
+            len: 0,
+        }
     }
 }
 
@@ -79,9 +89,10 @@ impl<T> Backlog<T> {
         None
     }
 
-    /// From when on [`Backlog::pop`] has a task to give; none when there is none.
-    pub(super) fn ready_ns(&self, pace: Pace) -> Option<i64> {
-        self.levels.iter().filter_map(|level| level.ready_ns(pace)).min()
+    /// From when on it is worth to ask [`Backlog::pop`] again, once it gave nothing; none when
+    /// there is no task.
+    pub(super) fn ready_ns(&self) -> Option<i64> {
+        self.levels.iter().filter_map(Level::ready_ns).min()
     }
 
     /// Brings the instants of another pace within reach of a new one.
@@ -100,7 +111,9 @@ impl<T> Backlog<T> {
 
 fn index(priority: i32) -> usize {
     // In range by `clamp_priority`.
-    usize::try_from(priority - 1).unwrap_or(0).min(PRIORITY_MAX as usize - 1)
+    usize::try_from(priority - 1)
+        .unwrap_or(0)
+        .min(PRIORITY_MAX as usize - 1)
 }
 
 /// The tasks of one priority.
@@ -113,8 +126,10 @@ pub(super) struct Level<T> {
     held: BTreeSet<(i64, Arc<str>)>,
     /// Heads of lines, by age.
     ages: BTreeSet<(i64, Arc<str>)>,
-    /// The pass of the last task that left.
+    /// The pass that the level has reached: that of the last task that left, …
     pass: u64,
+    /// … or when none is left, the furthest of all lines, so that all start anew from there.
+    furthest: u64,
     next_turn: u64,
     sweep_at: usize,
     len: usize,
@@ -131,7 +146,6 @@ struct Line<T> {
     weight: f32,
     /// From when on its pace lets it go on.
     ready_ns: i64,
-    is_held: bool,
 }
 
 #[derive(Debug)]
@@ -148,6 +162,7 @@ impl<T> Default for Level<T> {
             held: BTreeSet::new(),
             ages: BTreeSet::new(),
             pass: 0,
+            furthest: 0,
             next_turn: 0,
             sweep_at: EMPTY_LINES,
             len: 0,
@@ -160,19 +175,27 @@ impl<T> Level<T> {
         self.len
     }
 
+    #[cfg(test)]
+    pub(super) fn line_count(&self) -> usize {
+        self.lines.len()
+    }
+
     /// When the oldest of the heads of lines became ready.
     pub(super) fn oldest_ns(&self) -> Option<i64> {
         self.ages.first().map(|(created_at_ns, _)| *created_at_ns)
     }
 
     fn push(&mut self, task: T, meta: TaskMeta<'_>) {
-        let queued = Queued { task, created_at_ns: meta.created_at_ns };
+        let queued = Queued {
+            task,
+            created_at_ns: meta.created_at_ns,
+        };
         self.len += 1;
         let (key, line) = match self.lines.get_key_value(meta.fairness_key) {
             Some((key, _)) => (key.clone(), self.lines.get_mut(meta.fairness_key)),
             None => {
                 let key: Arc<str> = meta.fairness_key.into();
-                self.lines.insert(key.clone(), Line::new());
+                self.lines.insert(key.clone(), Line::default());
                 (key, self.lines.get_mut(meta.fairness_key))
             }
         };
@@ -195,16 +218,19 @@ impl<T> Level<T> {
             let (pass, _, key) = self.turns.pop_first()?;
             let line = self.lines.get_mut(&key)?;
             if line.ready_ns > now_ns {
-                line.is_held = true;
                 self.held.insert((line.ready_ns, key));
                 continue;
             }
-            let Queued { task, created_at_ns } = line.tasks.pop_front()?;
+            let Queued {
+                task,
+                created_at_ns,
+            } = line.tasks.pop_front()?;
             let weight = keys.weight(&key, line.weight);
             line.ready_ns = keys.pace.weighted(weight).after(line.ready_ns, now_ns);
-            line.pass = pass + (STRIDE / f64::from(weight)) as u64;
-            self.pass = pass;
+            line.pass = pass.saturating_add((STRIDE / f64::from(weight)) as u64);
+            self.furthest = self.furthest.max(line.pass);
             self.len -= 1;
+            self.pass = if self.len == 0 { self.furthest } else { pass };
             self.ages.remove(&(created_at_ns, key.clone()));
             if let Some(head) = line.tasks.front() {
                 line.turn = self.next_turn;
@@ -225,36 +251,32 @@ impl<T> Level<T> {
             && let Some((_, key)) = self.held.pop_first()
             && let Some(line) = self.lines.get_mut(&key)
         {
-            line.is_held = false;
             line.pass = line.pass.max(self.pass);
             self.turns.insert((line.pass, line.turn, key));
         }
     }
 
-    /// Drops empty lines whose pass no longer says anything. Each sweep is paid for by the lines
-    /// that came since the last one.
+    /// Drops empty lines that stand where a new one would. A sweep is paid for by the lines that
+    /// came since the one before.
     fn forget_empty_lines(&mut self, now_ns: i64) {
-        if self.len == 0 {
-            // Nobody waits, so nobody can be treated unfairly: all start anew.
-            self.pass = 0;
-            self.lines.values_mut().for_each(|line| line.pass = 0);
-        } else if self.lines.len() < self.sweep_at {
+        if self.lines.len() < self.sweep_at {
             return;
         }
         let pass = self.pass;
-        self.lines.retain(|_, line| {
-            !line.tasks.is_empty() || line.pass > pass || line.ready_ns > now_ns
-        });
+        self.lines
+            .retain(|_, line| !line.tasks.is_empty() || line.pass > pass || line.ready_ns > now_ns);
+        let empty = self.lines.len() - self.turns.len() - self.held.len();
+        if empty > EMPTY_LINES_MAX {
+            // So many keys that came and went: what they are owed is too little to remember.
+            self.lines.retain(|_, line| !line.tasks.is_empty());
+        }
         self.sweep_at = self.lines.len() * 2 + EMPTY_LINES;
     }
 
-    fn ready_ns(&self, pace: Pace) -> Option<i64> {
-        if pace == Pace::Unlimited {
-            return (self.len > 0).then_some(0);
-        }
-        let in_turn = self.turns.iter().map(|(_, _, key)| self.lines[key].ready_ns).min();
-        let held = self.held.first().map(|(ready_ns, _)| *ready_ns);
-        in_turn.into_iter().chain(held).min()
+    fn ready_ns(&self) -> Option<i64> {
+        // Of a line that was not asked yet nothing is known: it is asked at once.
+        let untried = (!self.turns.is_empty()).then_some(0);
+        untried.or_else(|| self.held.first().map(|(ready_ns, _)| *ready_ns))
     }
 
     fn clip(&mut self, pace: Pace, now_ns: i64) {
@@ -263,7 +285,6 @@ impl<T> Level<T> {
         }
         for (_, key) in std::mem::take(&mut self.held) {
             if let Some(line) = self.lines.get_mut(&key) {
-                line.is_held = false;
                 line.pass = line.pass.max(self.pass);
                 self.turns.insert((line.pass, line.turn, key));
             }
@@ -271,15 +292,14 @@ impl<T> Level<T> {
     }
 }
 
-impl<T> Line<T> {
-    fn new() -> Self {
+impl<T> Default for Line<T> {
+    fn default() -> Self {
         Self {
             tasks: VecDeque::new(),
             pass: 0,
             turn: 0,
             weight: 1.0,
             ready_ns: 0,
-            is_held: false,
         }
     }
 }

@@ -22,9 +22,10 @@ pub(super) enum Pace {
 }
 
 impl Pace {
-    /// From a rate by second. None is no limit; 0, less, and less than one in 31 years is never.
+    /// From a rate by second. None and "not a number" are no limit; 0, less, and less than one in
+    /// 31 years is never.
     pub(super) fn new(rate: Option<f64>) -> Self {
-        match rate {
+        match rate.filter(|rate| !rate.is_nan()) {
             None => Self::Unlimited,
             Some(rate) if rate > 1e-9 => Self::Every((SECOND_NS as f64 / rate) as i64),
             Some(_) => Self::Never,
@@ -46,9 +47,10 @@ impl Pace {
         match self {
             Self::Unlimited => 0,
             Self::Never => NEVER_NS,
-            Self::Every(interval_ns) => {
-                ready_ns.max(now_ns - BURST_NS).saturating_add(interval_ns).min(NEVER_NS)
-            }
+            Self::Every(interval_ns) => ready_ns
+                .max(now_ns - BURST_NS)
+                .saturating_add(interval_ns)
+                .min(NEVER_NS),
         }
     }
 

@@ -17,7 +17,12 @@ pub(super) struct Meter {
 
 impl Meter {
     pub(super) fn new(now_ns: i64) -> Self {
-        Self { started_ns: now_ns, bucket_started_ns: now_ns, current: 0, buckets: [0; BUCKETS] }
+        Self {
+            started_ns: now_ns,
+            bucket_started_ns: now_ns,
+            current: 0,
+            buckets: [0; BUCKETS],
+        }
     }
 
     /// One event.

@@ -4,8 +4,8 @@
 //! May depend on: `proto`, for what a worker says about its deployment.
 //!
 //! Tasks leave by priority, then fairly by weight between fairness keys, then first in, first out;
-//! pollers are served first come, first served; both wait only while a rate limit holds them
-//! apart. What a task and a poller are is the caller's matter: small references, not payloads.
+//! they go to the poller that has waited longest. Both wait at the same time only while a rate
+//! limit holds them apart; a poller that asks just when it lets go is served at once. What a task and a poller are is the caller's matter: small references, not payloads.
 //!
 //! Rules: behaviour sections 3.4 (sticky and idle times), 10.5 (statistics, rate limits).
 
@@ -190,13 +190,14 @@ impl<T, W: Clone + Ord> Matcher<T, W> {
         Some((waiter, task))
     }
 
-    /// When [`Matcher::release`] has something to give, if a rate limit is all that holds a waiting
-    /// poller and a waiting task apart; none otherwise, also when the limit is zero.
+    /// When to call [`Matcher::release`] again, if a rate limit is all that holds a waiting poller
+    /// and a waiting task apart; none otherwise, also when the limit is zero. It may then still
+    /// have nothing to give, but never has anything earlier.
     pub fn next_release_ns(&self) -> Option<i64> {
         if self.waiters.is_empty() || self.backlog.is_empty() {
             return None;
         }
-        let key_ns = self.backlog.ready_ns(self.key_pace.pace)?;
+        let key_ns = self.backlog.ready_ns()?;
         let ready_ns = key_ns.max(self.limiter.ready_ns());
         (ready_ns < limiter::NEVER_NS).then_some(ready_ns)
     }
@@ -249,10 +250,14 @@ impl<T, W: Clone + Ord> Matcher<T, W> {
     /// Statistics by priority: of the default one, and of those that ever had a task.
     pub fn stats_by_priority(&self, now_ns: i64) -> BTreeMap<i32, Stats> {
         let window_ns = meter::WINDOW_NS;
-        let limited = self.limited_at_ns.is_some_and(|at| now_ns.saturating_sub(at) <= window_ns);
+        let limited = self
+            .limited_at_ns
+            .is_some_and(|at| now_ns.saturating_sub(at) <= window_ns);
         let stats = |(priority, rates): (&i32, &Rates)| {
             let level = self.backlog.level(*priority);
-            let age_ns = level.oldest_ns().map_or(0, |oldest| now_ns.saturating_sub(oldest));
+            let age_ns = level
+                .oldest_ns()
+                .map_or(0, |oldest| now_ns.saturating_sub(oldest));
             let stats = Stats {
                 backlog_count: level.len(),
                 backlog_age: Duration::from_nanos(u64::try_from(age_ns).unwrap_or(0)),
@@ -334,12 +339,19 @@ impl<T, W: Clone + Ord> Matcher<T, W> {
 
     fn rates(&mut self, priority: i32, now_ns: i64) -> &mut Rates {
         let meter = Meter::new(now_ns);
-        self.meters.entry(priority).or_insert(Rates { added: meter, dispatched: meter })
+        self.meters.entry(priority).or_insert(Rates {
+            added: meter,
+            dispatched: meter,
+        })
     }
 }
 
 fn clamp_priority(key: i32) -> i32 {
-    if key == 0 { PRIORITY_DEFAULT } else { key.clamp(1, PRIORITY_MAX) }
+    if key == 0 {
+        PRIORITY_DEFAULT
+    } else {
+        key.clamp(1, PRIORITY_MAX)
+    }
 }
 
 /// A span as nanoseconds; those used here are minutes at most.

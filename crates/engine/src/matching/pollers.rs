@@ -82,7 +82,13 @@ impl Pollers {
     }
 
     pub(super) fn any_within(&self, within: Duration, now_ns: i64) -> bool {
-        self.last_access_ns.is_some_and(|last| now_ns.saturating_sub(last) <= nanos(within))
+        self.last_access_ns
+            .is_some_and(|last| now_ns.saturating_sub(last) <= nanos(within))
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.by_identity.len()
     }
 
     fn sweep(&mut self, now_ns: i64) {
@@ -107,7 +113,11 @@ pub(super) struct Waiters<W> {
 
 impl<W> Default for Waiters<W> {
     fn default() -> Self {
-        Self { by_turn: BTreeMap::new(), turns: BTreeMap::new(), next_turn: 0 }
+        Self {
+            by_turn: BTreeMap::new(),
+            turns: BTreeMap::new(),
+            next_turn: 0,
+        }
     }
 }
 
