@@ -104,6 +104,7 @@ async fn run_one(sample: &Sample, setting: Setting, quiet: bool) -> Result<Outco
     let folder = format!("steadfast-samples-{}-{name}", setting.tag);
     let world = World::new(std::env::temp_dir().join(folder));
     std::fs::create_dir_all(world.folder())?;
+    let _removed_at_the_end = Temporary(world.clone());
     let printer = Printer::new(quiet);
     let mut stage = Stage::new(name, setting, printer, world.clone());
 
@@ -123,7 +124,17 @@ async fn run_one(sample: &Sample, setting: Setting, quiet: bool) -> Result<Outco
         stage.kills.to_string(),
         format!("{} s", printer.seconds()),
     ];
-    std::fs::remove_dir_all(world.folder())?;
     let failures = stage.failures.iter().map(|failure| format!("{name}: {failure}")).collect();
     Ok(Outcome { row, failures })
+}
+
+/// A world that is removed when this is dropped, however the demo ends.
+struct Temporary(World);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(self.0.folder()) {
+            eprintln!("{} is left behind: {error}", self.0.folder().display());
+        }
+    }
 }

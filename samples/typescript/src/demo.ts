@@ -39,6 +39,8 @@ async function run(sample: Sample, setting: Setting, quiet: boolean) {
   if (!quiet) console.log(`\n${paint('bold', sample.name)}: ${sample.title}`);
   const world = mkdtempSync(join(tmpdir(), 'steadfast-samples-'));
   process.env.SAMPLES_WORLD = world;
+  const removeWorld = () => rmSync(world, { recursive: true, force: true });
+  process.once('exit', removeWorld);
   const printer = new Printer(quiet);
   const stage = new Stage(sample.name, setting, printer);
   let timer: NodeJS.Timeout | undefined;
@@ -57,7 +59,8 @@ async function run(sample: Sample, setting: Setting, quiet: boolean) {
   } catch (error) {
     stage.check('nothing is left behind', false, error instanceof Error ? error.message : String(error));
   }
-  rmSync(world, { recursive: true, force: true });
+  process.off('exit', removeWorld);
+  removeWorld();
 
   const passed = stage.failures.length === 0;
   const counts = [stage.checks, retried, stage.kills].map(String);
