@@ -16,7 +16,7 @@
 pub mod cron;
 pub mod ids;
 pub mod limits;
-// pub mod matching;
+pub mod matching;
 pub mod rejection;
 pub mod retry;
 pub mod search_attributes;

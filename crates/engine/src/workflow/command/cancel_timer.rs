@@ -25,7 +25,10 @@ pub(super) fn carry_out(
         return Err(bad("TimerId is not set on CancelTimerCommand.".into()));
     }
     let Some(timer) = step.state.timers.get(a.timer_id.as_str()).copied() else {
-        return Err(bad(format!("TimerID={}", a.timer_id)));
+        return Err(bad(format!(
+            "invalid history builder state for action: add-timer-canceled-event, TimerID: {}",
+            a.timer_id
+        )));
     };
     if timer.fires_at.is_none() {
         // It fired while the worker decided to cancel it: the firing is taken back (behaviour, 4.2).

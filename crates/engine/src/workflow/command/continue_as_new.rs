@@ -74,17 +74,27 @@ fn check(
 ) -> Result<(), BadCommand> {
     let bad = |message: String| Err(BadCommand::new(CAUSE, message));
     let limit = step.env.limits.id_length_max;
-    if a.workflow_type
-        .as_ref()
-        .is_some_and(|t| t.name.len() > limit)
-    {
-        return bad(
-            "WorkflowType on ContinueAsNewWorkflowExecutionCommand exceeds length limit.".into(),
-        );
+    let command = "ContinueAsNewWorkflowExecutionCommand";
+    let workflow_type = match a.workflow_type.as_ref().map_or("", |t| &t.name) {
+        "" => step.state.core.start.workflow_type.to_string(),
+        name => name.to_owned(),
+    };
+    if workflow_type.len() > limit {
+        let length = workflow_type.len();
+        return bad(format!(
+            "WorkflowType on {command} exceeds length limit. WorkflowType={workflow_type} Length={length} Limit={limit}"
+        ));
     }
-    if a.task_queue.as_ref().is_some_and(|q| q.name.len() > limit) {
-        return bad("taskQueue length exceeds limit".into());
+    let queue = match a.task_queue.as_ref().map_or("", |queue| &queue.name) {
+        "" => step.state.core.start.task_queue.to_string(),
+        name => name.to_owned(),
+    };
+    if queue.len() > limit {
+        return bad(format!(
+            "error validating {command} TaskQueue: taskQueue length exceeds limit. WorkflowType={workflow_type} TaskQueue=name:\"{queue}\""
+        ));
     }
+    let which = format!("WorkflowType={workflow_type} TaskQueue=name:\"{queue}\"");
     for (field, value) in [
         ("WorkflowRunTimeout", &a.workflow_run_timeout),
         ("WorkflowTaskTimeout", &a.workflow_task_timeout),
@@ -92,20 +102,26 @@ fn check(
     ] {
         if is_negative(value.as_ref()) {
             return bad(format!(
-                "Invalid {field} on ContinueAsNewWorkflowExecutionCommand: negative duration."
+                "Invalid {field} on {command}: negative duration. {which}"
             ));
         }
     }
     if let Some(policy) = a.retry_policy.take() {
         match retry::completed(&policy) {
             Ok(filled) => a.retry_policy = Some(filled),
-            Err(error) => return bad(error.to_string()),
+            Err(error) => {
+                return bad(format!(
+                    "invalid WorkflowRetryPolicy on {command}: {error}. {which}"
+                ));
+            }
         }
     }
     if !a.cron_schedule.is_empty()
         && let Err(error) = cron::Cron::parse(&a.cron_schedule)
     {
-        return bad(error.to_string());
+        return bad(format!(
+            "invalid CronSchedule on {command}: {error}. {which}"
+        ));
     }
     if let Some(given) = a.search_attributes.take() {
         match step.env.checked_search_attributes(&given) {

@@ -20,8 +20,11 @@ pub(super) fn carry_out(
         let message = "ModifyWorkflowPropertiesCommandAttributes is not set on ModifyWorkflowPropertiesCommand.";
         return Err(BadCommand::new(cause, message));
     };
-    if a.upserted_memo.is_none() {
-        let message = "ModifyWorkflowPropertiesCommand attributes are all nil.";
+    if a.upserted_memo
+        .as_ref()
+        .is_none_or(|memo| memo.fields.is_empty())
+    {
+        let message = "UpsertedMemo.Fields is not set on ModifyWorkflowPropertiesCommand.";
         return Err(BadCommand::new(cause, message));
     }
     let limit = step.env.limits.memo_size_error;

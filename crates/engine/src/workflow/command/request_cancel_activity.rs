@@ -31,12 +31,10 @@ pub(super) fn carry_out(
         ));
     }
     let Some(activity) = step.state.activities.get(&id) else {
-        return Err(bad(format!("ACTIVITY_ID_UNKNOWN, ScheduledEventID: {id}")));
+        return Err(bad(unknown(id)));
     };
     if activity.cancel_requested_event_id != 0 {
-        return Err(bad(format!(
-            "invalid history builder state for action, ScheduledEventID: {id}"
-        )));
+        return Err(bad(unknown(id)));
     }
     let started = activity.started.is_some();
     // One that has finished, with its result in the buffer, only gets the request recorded.
@@ -68,4 +66,10 @@ pub(super) fn carry_out(
     ));
     context.news = true;
     Ok(())
+}
+
+fn unknown(id: i64) -> String {
+    format!(
+        "invalid history builder state for action: add-activitytask-cancel-requested-event, ScheduledEventID: {id}"
+    )
 }

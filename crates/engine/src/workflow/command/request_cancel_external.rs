@@ -30,29 +30,33 @@ pub(super) fn carry_out(
     if !a.namespace.is_empty() && *a.namespace != *step.env.namespace.name {
         return Err(bad("cross namespace commands are not allowed"));
     }
-    if a.workflow_id.is_empty() {
-        return Err(bad(
-            "WorkflowId is not set on RequestCancelExternalWorkflowExecutionCommand.",
-        ));
+    let (id, run, namespace) = (&a.workflow_id, &a.run_id, &a.namespace);
+    let command = "RequestCancelExternalWorkflowExecutionCommand";
+    let limit = step.env.limits.id_length_max;
+    if id.is_empty() {
+        return Err(bad(&format!(
+            "WorkflowId is not set on {command}. Namespace={namespace} RunId={run}"
+        )));
     }
-    if a.workflow_id.len() > step.env.limits.id_length_max {
-        return Err(bad(
-            "WorkflowId on RequestCancelExternalWorkflowExecutionCommand exceeds length limit.",
-        ));
+    if id.len() > limit {
+        let length = id.len();
+        return Err(bad(&format!(
+            "WorkflowId on {command} exceeds length limit. WorkflowId={id} Length={length} Limit={limit} Namespace={namespace} RunId={run}"
+        )));
     }
-    if !a.run_id.is_empty() && Uuid::parse_str(&a.run_id).is_err() {
-        return Err(bad(
-            "Invalid RunId set on RequestCancelExternalWorkflowExecutionCommand.",
-        ));
+    if !run.is_empty() && Uuid::parse_str(run).is_err() {
+        return Err(bad(&format!(
+            "Invalid RunId set on {command}. WorkflowId={id} RunId={run} Namespace={namespace}"
+        )));
     }
     let starting = step.state.children.iter().any(|(_, child)| {
         child.initiated.workflow_task_completed_event_id == context.completed_event_id
             && child.initiated.workflow_id == a.workflow_id
     });
     if starting {
-        return Err(bad(
-            "Start and RequestCancel for child workflow is not allowed in same workflow task.",
-        ));
+        return Err(bad(&format!(
+            "Start and RequestCancel for child workflow is not allowed in same workflow task. Namespace={namespace} WorkflowId={id} RunId={run}"
+        )));
     }
     let limit = step.env.limits.pending_cancel_requests_max;
     let pending = step.state.external_cancels.len();

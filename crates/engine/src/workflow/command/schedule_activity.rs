@@ -46,7 +46,10 @@ pub(super) fn carry_out(
     if step.state.activity_ids.contains(event.activity_id.as_str()) {
         return Err(BadCommand::new(
             Cause::ScheduleActivityDuplicateId,
-            format!("ActivityID={}", event.activity_id),
+            format!(
+                "invalid history builder state for action: add-activitytask-scheduled-event, ActivityID: {}",
+                event.activity_id
+            ),
         ));
     }
     let same_queue = event
@@ -73,34 +76,28 @@ fn scheduled(
 ) -> Result<ActivityTaskScheduledEventAttributes, String> {
     let limit = step.env.limits.id_length_max;
     let activity_type = a.activity_type.as_ref().map_or("", |t| &t.name);
-    let which = format!("ActivityId={} ActivityType={activity_type}", a.activity_id);
-    if a.activity_id.is_empty() {
-        return Err(format!("activityId is not set. {which}"));
+    let queue = a.task_queue.as_ref().map_or("", |queue| &queue.name);
+    if queue.is_empty() {
+        return Err("missing task queue name".to_owned());
     }
-    if activity_type.is_empty() {
-        return Err(format!("activityType is not set. {which}"));
+    if queue.len() > limit {
+        return Err("taskQueue length exceeds limit".to_owned());
     }
-    if a.activity_id.len() > limit {
-        return Err(format!(
-            "activityId exceeds length limit. {which} Length={} Limit={limit}",
-            a.activity_id.len()
-        ));
-    }
-    if activity_type.len() > limit {
-        return Err(format!(
-            "activityType exceeds length limit. {which} Length={} Limit={limit}",
-            activity_type.len()
-        ));
-    }
-    let queue = match a.task_queue.as_ref().map_or("", |q| &q.name) {
-        "" => step.state.core.start.task_queue.to_string(),
-        name if name.len() > limit => {
+    for (field, value) in [
+        ("activityId", a.activity_id.as_str()),
+        ("activityType", activity_type),
+    ] {
+        if value.is_empty() {
+            return Err(format!("{field} is not set"));
+        }
+        if value.len() > limit {
+            let length = value.len();
             return Err(format!(
-                "invalid TaskQueue: taskQueue length exceeds limit. {which}"
+                "{field} exceeds length limit. Length={length} Limit={limit}"
             ));
         }
-        name => name.to_owned(),
-    };
+    }
+    check_priority(a.priority.as_ref()).map_err(|error| format!("invalid priorities: {error}"))?;
     let asked = ActivityTimeouts::from_wire(
         a.schedule_to_close_timeout.as_ref(),
         a.schedule_to_start_timeout.as_ref(),
@@ -118,13 +115,13 @@ fn scheduled(
         })
         .map_err(|error| error.to_string())?;
     let retry_policy = match &a.retry_policy {
-        Some(policy) => retry::completed(policy).map_err(|error| format!("{error} {which}"))?,
+        Some(policy) => retry::completed(policy).map_err(|error| error.to_string())?,
         None => retry::default_policy(),
     };
     Ok(ActivityTaskScheduledEventAttributes {
         activity_id: a.activity_id,
         activity_type: a.activity_type,
-        task_queue: Some(normal_queue(&queue)),
+        task_queue: Some(normal_queue(queue)),
         header: a.header,
         input: a.input,
         schedule_to_close_timeout: Some(wire(timeouts.schedule_to_close)),
@@ -136,6 +133,15 @@ fn scheduled(
         use_workflow_build_id: a.use_workflow_build_id,
         priority: inherit(a.priority, step.state.priority()),
     })
+}
+
+/// A priority that a worker asks for (behaviour, section 6.7).
+pub(super) fn check_priority(priority: Option<&Priority>) -> Result<(), &'static str> {
+    match priority {
+        Some(p) if p.priority_key < 0 => Err("priority key can't be negative"),
+        Some(p) if p.fairness_key.len() > 64 => Err("fairness key length exceeds limit"),
+        _ => Ok(()),
+    }
 }
 
 /// Unset priority fields come from the workflow (behaviour, section 6.7).

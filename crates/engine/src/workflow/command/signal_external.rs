@@ -30,25 +30,34 @@ pub(super) fn carry_out(
             "Execution is not set on SignalExternalWorkflowExecutionCommand.",
         ));
     };
-    if execution.workflow_id.is_empty() {
-        return Err(bad(
-            "WorkflowId is not set on SignalExternalWorkflowExecutionCommand.",
-        ));
+    let (id, run, namespace, signal) = (
+        &execution.workflow_id,
+        &execution.run_id,
+        &a.namespace,
+        &a.signal_name,
+    );
+    let command = "SignalExternalWorkflowExecutionCommand";
+    let limit = step.env.limits.id_length_max;
+    if id.is_empty() {
+        return Err(bad(&format!(
+            "WorkflowId is not set on {command}. Namespace={namespace} RunId={run} SignalName={signal}"
+        )));
     }
-    if execution.workflow_id.len() > step.env.limits.id_length_max {
-        return Err(bad(
-            "WorkflowId on SignalExternalWorkflowExecutionCommand exceeds length limit.",
-        ));
+    if id.len() > limit {
+        let length = id.len();
+        return Err(bad(&format!(
+            "WorkflowId on {command} exceeds length limit. WorkflowId={id} Length={length} Limit={limit} Namespace={namespace} RunId={run} SignalName={signal}"
+        )));
     }
-    if !execution.run_id.is_empty() && Uuid::parse_str(&execution.run_id).is_err() {
-        return Err(bad(
-            "Invalid RunId set on SignalExternalWorkflowExecutionCommand.",
-        ));
+    if !run.is_empty() && Uuid::parse_str(run).is_err() {
+        return Err(bad(&format!(
+            "Invalid RunId set on {command}. WorkflowId={id} Namespace={namespace} RunId={run} SignalName={signal}"
+        )));
     }
-    if a.signal_name.is_empty() {
-        return Err(bad(
-            "SignalName is not set on SignalExternalWorkflowExecutionCommand.",
-        ));
+    if signal.is_empty() {
+        return Err(bad(&format!(
+            "SignalName is not set on {command}. WorkflowId={id} Namespace={namespace} RunId={run}"
+        )));
     }
     check_blob(
         step,

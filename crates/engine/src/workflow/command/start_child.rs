@@ -8,7 +8,7 @@ use proto::temporal::api::enums::v1::{
 use proto::temporal::api::history::v1::StartChildWorkflowExecutionInitiatedEventAttributes;
 use proto::temporal::api::history::v1::history_event::Attributes;
 
-use super::schedule_activity::inherit;
+use super::schedule_activity::{check_priority, inherit};
 use super::{BadCommand, Context, check_blob, size};
 use crate::time::{duration, is_negative, wire};
 use crate::workflow::open::{self, normal_queue};
@@ -73,34 +73,39 @@ fn check(
     let bad = |message: String| Err(BadCommand::new(CAUSE, message));
     let limit = step.env.limits.id_length_max;
     let workflow_type = a.workflow_type.as_ref().map_or("", |t| &t.name);
-    let which = format!(
-        "WorkflowId={} WorkflowType={workflow_type} Namespace={}",
-        a.workflow_id, a.namespace
-    );
-    if !a.namespace.is_empty() && *a.namespace != *step.env.namespace.name {
-        return bad("cross namespace commands are not allowed".into());
+    let namespace = if a.namespace.is_empty() {
+        &*step.env.namespace.name
+    } else {
+        &a.namespace
+    };
+    if namespace != &*step.env.namespace.name {
+        return bad("cross namespace commands are not allowed".to_owned());
     }
-    if a.workflow_id.is_empty() {
+    let id = &a.workflow_id;
+    let command = "StartChildWorkflowExecutionCommand";
+    if id.is_empty() {
         return bad(format!(
-            "Required field WorkflowId is not set on StartChildWorkflowExecutionCommand. {which}"
+            "Required field WorkflowId is not set on {command}. WorkflowType={workflow_type} Namespace={namespace}"
         ));
     }
     if workflow_type.is_empty() {
         return bad(format!(
-            "Required field WorkflowType is not set on StartChildWorkflowExecutionCommand. {which}"
+            "Required field WorkflowType is not set on {command}. WorkflowId={id} Namespace={namespace}"
         ));
     }
-    if a.workflow_id.len() > limit || workflow_type.len() > limit {
-        let field = if a.workflow_id.len() > limit {
-            "WorkflowId"
-        } else {
-            "WorkflowType"
-        };
+    if id.len() > limit {
+        let length = id.len();
         return bad(format!(
-            "{field} on StartChildWorkflowExecutionCommand exceeds length limit. {which} Length={} Limit={limit}",
-            a.workflow_id.len().max(workflow_type.len())
+            "WorkflowId on {command} exceeds length limit. WorkflowId={id} Length={length} Limit={limit} WorkflowType={workflow_type} Namespace={namespace}"
         ));
     }
+    if workflow_type.len() > limit {
+        let length = workflow_type.len();
+        return bad(format!(
+            "WorkflowType on {command} exceeds length limit. WorkflowId={id} WorkflowType={workflow_type} Length={length} Limit={limit} Namespace={namespace}"
+        ));
+    }
+    let which = format!("WorkflowId={id} WorkflowType={workflow_type} Namespace={namespace}");
     for (field, value) in [
         ("WorkflowExecutionTimeout", &a.workflow_execution_timeout),
         ("WorkflowRunTimeout", &a.workflow_run_timeout),
@@ -108,7 +113,7 @@ fn check(
     ] {
         if is_negative(value.as_ref()) {
             return bad(format!(
-                "Invalid {field} on StartChildWorkflowExecutionCommand: negative duration. {which}"
+                "Invalid {field} on {command}: negative duration. {which}"
             ));
         }
     }
@@ -116,16 +121,17 @@ fn check(
         && let Err(error) = retry::completed(policy)
     {
         return bad(format!(
-            "Invalid WorkflowRetryPolicy on StartChildWorkflowExecutionCommand: {error} {which}"
+            "invalid WorkflowRetryPolicy on {command}: {error}. {which}"
         ));
     }
     if !a.cron_schedule.is_empty()
         && let Err(error) = cron::Cron::parse(&a.cron_schedule)
     {
         return bad(format!(
-            "Invalid CronSchedule on StartChildWorkflowExecutionCommand: {error} {which}"
+            "invalid CronSchedule on {command}: {error}. {which}"
         ));
     }
+    check_priority(a.priority.as_ref()).or_else(|error| bad(error.to_owned()))?;
     Ok(())
 }
 

@@ -41,7 +41,10 @@ pub(super) fn carry_out(
     if step.state.timers.contains(a.timer_id.as_str()) {
         return Err(BadCommand::new(
             Cause::StartTimerDuplicateId,
-            format!("StartTimerDuplicateID: TimerID={}", a.timer_id),
+            format!(
+                "invalid history builder state for action: add-timer-started-event, TimerID: {}",
+                a.timer_id
+            ),
         ));
     }
     step.write_with(
