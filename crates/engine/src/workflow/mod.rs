@@ -47,7 +47,7 @@ pub use recover::ready;
 use snapshot::decode_snapshot;
 pub use snapshot::snapshot;
 pub use state::State;
-pub use state::apply::JournalError;
+pub use state::journal::JournalError;
 pub use transition::{Effect, Reply, Transition};
 pub use unstored::{Unstored, unstored_events};
 
@@ -115,5 +115,5 @@ pub fn load(
         ),
         None => None,
     };
-    state::apply::fold(workflow_id, run_id, from, records)
+    state::journal::fold(workflow_id, run_id, from, records)
 }

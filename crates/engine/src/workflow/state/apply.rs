@@ -1,4 +1,4 @@
-//! The fold: what each record does to the state. It cannot fail and reads no clock. The same code runs
+//! The fold: what each event does to the state. It cannot fail and reads no clock. The same code runs
 //! when a step records something and when a journal is read back, so the two cannot differ.
 
 use std::collections::BTreeMap;
@@ -8,179 +8,29 @@ use bytes::Bytes;
 use prost::Message;
 use proto::temporal::api::common::v1::Payload;
 use proto::temporal::api::enums::v1::{
-    EventType, ParentClosePolicy, TimeoutType, WorkflowExecutionStatus as Status,
+    ParentClosePolicy, TimeoutType, WorkflowExecutionStatus as Status,
 };
 use proto::temporal::api::history::v1::history_event::Attributes as A;
 use proto::temporal::api::history::v1::{
-    ActivityTaskScheduledEventAttributes, ChildWorkflowExecutionStartedEventAttributes, History,
-    HistoryEvent, WorkflowExecutionStartedEventAttributes, WorkflowTaskCompletedEventAttributes,
+    ActivityTaskScheduledEventAttributes, ChildWorkflowExecutionStartedEventAttributes,
+    HistoryEvent, WorkflowTaskCompletedEventAttributes,
 };
 use proto::temporal::api::workflow::v1::ResetPointInfo;
 use uuid::Uuid;
 
-use super::activity::{Activity, AttemptStarted, Timeouts};
+use super::activity::{Activity, Timeouts};
 use super::child::Child;
 use super::external::{ExternalCancel, ExternalSignal};
 use super::outbox::OutboxEntry;
-use super::table::Table;
 use super::timer::UserTimer;
-use super::workflow_task::{PendingWorkflowTask, Sticky};
-use super::{Core, FirstTask, Problem, RequestIdSeen, ScheduledActivity, Start, State, Volatile};
+use super::workflow_task::PendingWorkflowTask;
+use super::{FirstTask, Problem, RequestIdSeen, ScheduledActivity, State};
 use crate::time::{Timestamp, duration};
-use crate::workflow::record::{Change, ChangeKind, Created, Record};
 
 /// At most so many reset points are kept, the oldest go first (behaviour, section 3.3).
 const RESET_POINTS_MAX: usize = 20;
 
-/// A journal that does not fold: damage, or a record that this version does not know.
-#[derive(Debug, thiserror::Error)]
-pub enum JournalError {
-    /// A record does not decode.
-    #[error("journal record {seq} of run {run_id} does not decode: {source}")]
-    Decode {
-        /// The run.
-        run_id: Uuid,
-        /// Which record, from 1.
-        seq: u64,
-        /// Why.
-        source: prost::DecodeError,
-    },
-    /// The snapshot is of another version of the server.
-    #[error("snapshot of run {run_id} does not decode")]
-    Snapshot {
-        /// The run.
-        run_id: Uuid,
-    },
-    /// The journal does not begin with the creation of its run.
-    #[error("journal of run {run_id} does not begin with its creation")]
-    NoCreation {
-        /// The run.
-        run_id: Uuid,
-    },
-}
-
 impl State {
-    /// A run as its first record's creation and event 1 make it.
-    pub(crate) fn create(workflow_id: Arc<str>, created: &Created, event: &HistoryEvent) -> Self {
-        let attributes = match &event.attributes {
-            Some(A::WorkflowExecutionStartedEventAttributes(a)) => a.clone(),
-            _ => WorkflowExecutionStartedEventAttributes::default(),
-        };
-        let time = event_time(event);
-        let run_timeout = duration(attributes.workflow_run_timeout.as_ref());
-        let execution_deadline = attributes
-            .workflow_execution_expiration_time
-            .as_ref()
-            .map(Timestamp::from_proto);
-        let backoff = duration(attributes.first_workflow_task_backoff.as_ref());
-        let first_task = if created.awaits_parent {
-            FirstTask::AwaitsParent
-        } else if backoff.is_zero() {
-            FirstTask::Scheduled
-        } else {
-            FirstTask::Delayed(time.after(backoff))
-        };
-        let core = Core {
-            status: Status::Running,
-            close: None,
-            next_event_id: 2,
-            history_size: event.encoded_len() as i64,
-            seq: 0,
-            workflow_task: None,
-            workflow_task_problem: None,
-            workflow_task_attempt: 1,
-            previous_started_event_id: 0,
-            last_completed_event_id: 0,
-            sticky: None,
-            memo: Arc::new(attributes.memo.clone().unwrap_or_default()),
-            search_attributes: Arc::new(attributes.search_attributes.clone().unwrap_or_default()),
-            cancel_requested: false,
-            signal_count: 0,
-            buffered: Arc::default(),
-            buffered_size: 0,
-            first_task,
-            // The run's time begins when its first task may run (behaviour, sections 3.4 and 6.4).
-            run_deadline: (!run_timeout.is_zero()).then(|| time.after(backoff).after(run_timeout)),
-            execution_deadline,
-            outbox_seq: 1,
-            worker_version: None,
-            reset_points: Arc::new(
-                attributes
-                    .prev_auto_reset_points
-                    .as_ref()
-                    .map_or_else(Vec::new, |p| p.points.clone()),
-            ),
-            start: Arc::new(Start {
-                time,
-                user_metadata: event.user_metadata.clone(),
-                request_id: created.request_id.as_str().into(),
-                workflow_type: attributes
-                    .workflow_type
-                    .as_ref()
-                    .map_or("", |t| &t.name)
-                    .into(),
-                task_queue: attributes
-                    .task_queue
-                    .as_ref()
-                    .map_or("", |q| &q.name)
-                    .into(),
-                workflow_task_timeout: duration(attributes.workflow_task_timeout.as_ref()),
-                run_timeout,
-                execution_timeout: duration(attributes.workflow_execution_timeout.as_ref()),
-                namespace: created.namespace.as_str().into(),
-                attributes,
-            }),
-        };
-        let mut state = Self {
-            workflow_id,
-            run_id: Uuid::from_slice(&created.run_id).unwrap_or(Uuid::nil()),
-            namespace_id: Uuid::from_slice(&created.namespace_id).unwrap_or(Uuid::nil()),
-            core,
-            activities: Table::default(),
-            activity_ids: Table::default(),
-            timers: Table::default(),
-            children: Table::default(),
-            external_signals: Table::default(),
-            external_cancels: Table::default(),
-            outbox: Table::default(),
-            request_ids: Table::default(),
-            volatile: Volatile::default(),
-        };
-        state.note_request_id(
-            &created.request_id,
-            EventType::WorkflowExecutionStarted as i32,
-            1,
-        );
-        state
-    }
-
-    /// Folds a whole record, as read back from the journal.
-    ///
-    /// # Errors
-    /// When its events do not decode.
-    pub(crate) fn apply_record(
-        &mut self,
-        record: &Record,
-        skip_first: bool,
-    ) -> Result<(), prost::DecodeError> {
-        let events = History::decode(record.history.clone())?.events;
-        let mut changes = record.changes.iter().peekable();
-        for (index, event) in events.iter().enumerate() {
-            while let Some(change) = changes.next_if(|c| c.position as usize <= index) {
-                self.apply_change(change, Timestamp(record.time));
-            }
-            if !(skip_first && index == 0) {
-                self.apply_event(event);
-            }
-        }
-        for change in changes {
-            self.apply_change(change, Timestamp(record.time));
-        }
-        self.core.seq += 1;
-        self.keep();
-        Ok(())
-    }
-
     /// The step is kept: what it replaced is forgotten.
     pub(crate) fn keep(&mut self) {
         self.activities.keep();
@@ -351,158 +201,6 @@ impl State {
         }
     }
 
-    /// Folds one change.
-    pub(crate) fn apply_change(&mut self, change: &Change, at: Timestamp) {
-        let Some(kind) = &change.kind else { return };
-        match kind {
-            // Folded by `create`.
-            ChangeKind::Created(_) => {}
-            ChangeKind::WorkflowTaskAttempt(a) => {
-                let time = Timestamp(a.scheduled_time);
-                self.core.workflow_task_attempt = a.attempt;
-                self.core.workflow_task = Some(PendingWorkflowTask {
-                    scheduled_event_id: self.core.next_event_id,
-                    attempt: a.attempt,
-                    scheduled_time: time,
-                    original_scheduled_time: time,
-                    timeout: std::time::Duration::from_nanos(u64::try_from(a.timeout).unwrap_or(0)),
-                    sticky_offered: None,
-                    started: None,
-                });
-            }
-            ChangeKind::WorkflowTaskOriginalScheduledTime(time) => {
-                if let Some(task) = &mut self.core.workflow_task {
-                    task.original_scheduled_time = Timestamp(*time);
-                }
-            }
-            ChangeKind::Sticky(sticky) => {
-                self.core.sticky = (!sticky.queue.is_empty()).then(|| {
-                    Arc::new(Sticky {
-                        queue: sticky.queue.as_str().into(),
-                        timeout: std::time::Duration::from_nanos(
-                            u64::try_from(sticky.timeout).unwrap_or(0),
-                        ),
-                    })
-                });
-            }
-            ChangeKind::ActivityStarted(started) => {
-                self.activities
-                    .update(&started.scheduled_event_id, |activity| {
-                        let time = Timestamp(started.time);
-                        activity.last_started_time = Some(time);
-                        activity.heartbeat_time = None;
-                        activity.started = Some(AttemptStarted {
-                            time,
-                            identity: started.identity.as_str().into(),
-                            request_id: started.request_id.as_str().into(),
-                        });
-                        activity.last_identity = started.identity.as_str().into();
-                    });
-            }
-            ChangeKind::ActivityRetried(retried) => {
-                self.activities
-                    .update(&retried.scheduled_event_id, |activity| {
-                        activity.started = None;
-                        activity.offered = false;
-                        activity.attempt = retried.attempt;
-                        activity.scheduled_time = Timestamp(retried.scheduled_time);
-                        activity.last_ended_time = Some(Timestamp(retried.ended_time));
-                        activity.last_failure = retried.failure.clone().map(Arc::new);
-                        if let Some(details) = &retried.heartbeat_details {
-                            activity.heartbeat_details = Some(Arc::new(details.clone()));
-                        }
-                    });
-            }
-            ChangeKind::ActivityHeartbeat(heartbeat) => {
-                self.activities
-                    .update(&heartbeat.scheduled_event_id, |activity| {
-                        activity.heartbeat_time = Some(Timestamp(heartbeat.time));
-                        activity.heartbeat_details = heartbeat.details.clone().map(Arc::new);
-                    });
-            }
-            ChangeKind::Buffered(event) => self.buffer(event),
-            ChangeKind::BufferFlushed(_) => {
-                self.core.buffered = Arc::default();
-                self.core.buffered_size = 0;
-            }
-            ChangeKind::BufferedTimerDropped(timer_id) => {
-                Arc::make_mut(&mut self.core.buffered).retain(|event| {
-                    !matches!(&event.attributes,
-                        Some(A::TimerFiredEventAttributes(a)) if a.timer_id == *timer_id)
-                });
-            }
-            ChangeKind::Acknowledged(seq) => {
-                self.outbox.remove(seq);
-            }
-            ChangeKind::InternalSearchAttributes(new) => {
-                let all = Arc::make_mut(&mut self.core.search_attributes);
-                merge(&mut all.indexed_fields, &new.indexed_fields);
-            }
-            ChangeKind::ParentReady(_) => {
-                let due = self.execution_time();
-                self.core.first_task = if due > at {
-                    FirstTask::Delayed(due)
-                } else {
-                    FirstTask::Scheduled
-                };
-            }
-            ChangeKind::AbandonedChildStarted(started) => {
-                let run_id = Uuid::from_slice(&started.run_id).unwrap_or(Uuid::nil());
-                self.parent_ready(started.initiated_event_id, run_id);
-            }
-        }
-    }
-
-    /// An event that waits: what it does to pending things it does now, so that nothing happens twice.
-    fn buffer(&mut self, event: &HistoryEvent) {
-        self.core.buffered_size += event.encoded_len();
-        Arc::make_mut(&mut self.core.buffered).push(event.clone());
-        match &event.attributes {
-            Some(A::WorkflowExecutionSignaledEventAttributes(a)) => {
-                self.note_request_id(&a.request_id, event.event_type, 0);
-            }
-            Some(A::WorkflowExecutionCancelRequestedEventAttributes(_)) => {
-                self.core.cancel_requested = true;
-            }
-            Some(A::TimerFiredEventAttributes(a)) => {
-                self.timers
-                    .update(&a.timer_id.as_str().into(), |timer| timer.fires_at = None);
-            }
-            Some(A::ActivityTaskCompletedEventAttributes(a)) => {
-                self.activity_closing(a.scheduled_event_id)
-            }
-            Some(A::ActivityTaskFailedEventAttributes(a)) => {
-                self.activity_closing(a.scheduled_event_id)
-            }
-            Some(A::ActivityTaskTimedOutEventAttributes(a)) => {
-                self.activity_closing(a.scheduled_event_id)
-            }
-            Some(A::ActivityTaskCanceledEventAttributes(a)) => {
-                self.activity_closing(a.scheduled_event_id)
-            }
-            Some(A::ChildWorkflowExecutionStartedEventAttributes(a)) => self.child_started(a, 0),
-            Some(A::StartChildWorkflowExecutionFailedEventAttributes(a)) => {
-                self.child_closing(a.initiated_event_id);
-            }
-            Some(A::ChildWorkflowExecutionCompletedEventAttributes(a)) => {
-                self.child_closing(a.initiated_event_id);
-            }
-            Some(A::ChildWorkflowExecutionFailedEventAttributes(a)) => {
-                self.child_closing(a.initiated_event_id);
-            }
-            Some(A::ChildWorkflowExecutionCanceledEventAttributes(a)) => {
-                self.child_closing(a.initiated_event_id);
-            }
-            Some(A::ChildWorkflowExecutionTimedOutEventAttributes(a)) => {
-                self.child_closing(a.initiated_event_id);
-            }
-            Some(A::ChildWorkflowExecutionTerminatedEventAttributes(a)) => {
-                self.child_closing(a.initiated_event_id);
-            }
-            _ => {}
-        }
-    }
-
     fn workflow_task_completed(&mut self, event_id: i64, a: &WorkflowTaskCompletedEventAttributes) {
         self.core.workflow_task = None;
         self.core.workflow_task_attempt = 1;
@@ -588,12 +286,16 @@ impl State {
         }
     }
 
-    fn activity_closing(&mut self, scheduled_event_id: i64) {
+    pub(super) fn activity_closing(&mut self, scheduled_event_id: i64) {
         self.activities
             .update(&scheduled_event_id, |activity| activity.closing = true);
     }
 
-    fn child_started(&mut self, a: &ChildWorkflowExecutionStartedEventAttributes, event_id: i64) {
+    pub(super) fn child_started(
+        &mut self,
+        a: &ChildWorkflowExecutionStartedEventAttributes,
+        event_id: i64,
+    ) {
         let run_id = a
             .workflow_execution
             .as_ref()
@@ -611,7 +313,7 @@ impl State {
         }
     }
 
-    fn parent_ready(&mut self, initiated_event_id: i64, run_id: Uuid) {
+    pub(super) fn parent_ready(&mut self, initiated_event_id: i64, run_id: Uuid) {
         let Some(child) = self.children.get(&initiated_event_id) else {
             return;
         };
@@ -627,7 +329,7 @@ impl State {
         self.children.remove(&initiated_event_id);
     }
 
-    fn child_closing(&mut self, initiated_event_id: i64) {
+    pub(super) fn child_closing(&mut self, initiated_event_id: i64) {
         self.children
             .update(&initiated_event_id, |child| child.closing = true);
     }
@@ -687,7 +389,7 @@ impl State {
         self.core.outbox_seq += 1;
     }
 
-    fn note_request_id(&mut self, request_id: &str, event_type: i32, event_id: i64) {
+    pub(super) fn note_request_id(&mut self, request_id: &str, event_type: i32, event_id: i64) {
         if !request_id.is_empty() {
             self.request_ids.insert(
                 request_id.into(),
@@ -705,47 +407,6 @@ impl State {
     }
 }
 
-/// Reads a journal back.
-///
-/// # Errors
-/// When a record is damaged or the first one does not create a run.
-pub fn fold(
-    workflow_id: Arc<str>,
-    run_id: Uuid,
-    from: Option<State>,
-    records: impl IntoIterator<Item = Bytes>,
-) -> Result<State, JournalError> {
-    let mut state = from;
-    for bytes in records {
-        let seq = state.as_ref().map_or(0, |s| s.core.seq) + 1;
-        let decode = |source| JournalError::Decode {
-            run_id,
-            seq,
-            source,
-        };
-        let record = Record::decode(bytes).map_err(decode)?;
-        match &mut state {
-            Some(state) => state.apply_record(&record, false).map_err(decode)?,
-            None => {
-                let created = record.changes.iter().find_map(|change| match &change.kind {
-                    Some(ChangeKind::Created(created)) => Some(created),
-                    _ => None,
-                });
-                let events = History::decode(record.history.clone())
-                    .map_err(decode)?
-                    .events;
-                let (Some(created), Some(first)) = (created, events.first()) else {
-                    return Err(JournalError::NoCreation { run_id });
-                };
-                let mut created = State::create(workflow_id.clone(), created, first);
-                created.apply_record(&record, true).map_err(decode)?;
-                state = Some(created);
-            }
-        }
-    }
-    state.ok_or(JournalError::NoCreation { run_id })
-}
-
 /// An event's time; every event of ours has one.
 pub(crate) fn event_time(event: &HistoryEvent) -> Timestamp {
     event
@@ -755,7 +416,7 @@ pub(crate) fn event_time(event: &HistoryEvent) -> Timestamp {
 }
 
 /// Upserts fields; an empty payload takes a field away.
-fn merge(all: &mut BTreeMap<String, Payload>, new: &BTreeMap<String, Payload>) {
+pub(super) fn merge(all: &mut BTreeMap<String, Payload>, new: &BTreeMap<String, Payload>) {
     for (name, payload) in new {
         if is_null(payload) {
             all.remove(name);

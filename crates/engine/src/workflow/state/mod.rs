@@ -1,9 +1,12 @@
 //! A run's mutable state: a fold of its journal. One file per pending thing; `apply.rs` is the fold.
 
 pub mod activity;
-pub mod apply;
+mod apply;
+mod apply_change;
 pub mod child;
+mod create;
 pub mod external;
+pub mod journal;
 pub mod outbox;
 pub mod table;
 pub mod timer;
