@@ -58,12 +58,16 @@ impl Tables {
         let Some(shard) = shard.filter(|shard| shard.epoch == batch.epoch) else {
             return Err(fenced);
         };
+        let mut run_ids = batch.writes.iter().map(|write| write.key.run_id);
+        if let Some(refused) = run_ids.find(|run_id| shard.refused.contains(run_id)) {
+            return Err(StoreError::conflict(
+                refused,
+                "an earlier write was refused",
+            ));
+        }
         let mut staged = Staged::new();
         for write in &batch.writes {
             let run_id = write.key.run_id;
-            if shard.refused.contains(&run_id) {
-                return Err(StoreError::conflict(run_id, "an earlier write was refused"));
-            }
             let last = staged.get(&run_id).copied().unwrap_or_else(|| {
                 self.executions
                     .get(&run_id)

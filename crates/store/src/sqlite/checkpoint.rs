@@ -8,7 +8,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
@@ -28,6 +28,8 @@ pub(super) struct Checkpointer {
     /// With how many the next checkpoint starts.
     due_at: u32,
     running: bool,
+    /// The thread has copied its part.
+    copied: Arc<AtomicBool>,
     wake: Sender<()>,
     thread: JoinHandle<()>,
 }
@@ -40,14 +42,17 @@ impl Checkpointer {
     ) -> rusqlite::Result<Self> {
         let (wake, woken) = channel();
         let own = connect(path, Purpose::Checkpoint)?;
+        let copied = Arc::<AtomicBool>::default();
+        let tell = copied.clone();
         let thread = std::thread::Builder::new()
             .name("store-checkpoint".into())
-            .spawn(move || run(&own, &woken, &writer))
+            .spawn(move || run(&own, &woken, &tell, &writer))
             .map_err(|cause| rusqlite::Error::UserFunctionError(Box::new(cause)))?;
         let checkpointer = Self {
             log_pages: Arc::default(),
             due_at: LOG_PAGES,
             running: false,
+            copied,
             wake,
             thread,
         };
@@ -64,7 +69,11 @@ impl Checkpointer {
         }))
     }
 
-    pub(super) fn after_commit(&mut self) {
+    /// Between two commits: looks whether there is something to do.
+    pub(super) fn turn(&mut self, conn: &Connection) {
+        if self.copied.swap(false, Ordering::Relaxed) {
+            self.finish(conn);
+        }
         let pages = self.log_pages.load(Ordering::Relaxed);
         if pages < LOG_PAGES {
             self.due_at = LOG_PAGES;
@@ -76,7 +85,7 @@ impl Checkpointer {
 
     /// Copies the rest. If a long read still needs the old log, it grows on, and the next try comes
     /// when it is longer by as much again.
-    pub(super) fn finish(&mut self, conn: &Connection) {
+    fn finish(&mut self, conn: &Connection) {
         self.running = false;
         checkpoint(conn);
         self.due_at = self
@@ -92,9 +101,11 @@ impl Checkpointer {
     }
 }
 
-fn run(conn: &Connection, woken: &Receiver<()>, writer: &Sender<Item>) {
+fn run(conn: &Connection, woken: &Receiver<()>, copied: &AtomicBool, writer: &Sender<Item>) {
     while woken.recv().is_ok() {
         checkpoint(conn);
+        // A busy writer sees it after its next commit, an idle one has to be woken.
+        copied.store(true, Ordering::Relaxed);
         if writer.send(Item::FinishCheckpoint).is_err() {
             return;
         }

@@ -246,11 +246,12 @@ impl Sql {
             self.column(&by.column);
             self.push(" IS ");
             self.bind(operand(&by.column, value));
-            self.push(" AND ");
+            self.push(" AND (");
         }
         self.push("e.run_id < ");
         self.bind(cursor.run_id.as_bytes().to_vec());
-        self.push(&")".repeat(order.len() + 1));
+        self.push(&"))".repeat(order.len()));
+        self.push(")");
     }
 
     fn behind_column(&mut self, by: &OrderBy, value: &Value) {

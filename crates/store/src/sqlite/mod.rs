@@ -53,15 +53,15 @@ impl SqliteStore {
     /// [`StoreError::Newer`], or [`StoreError::Open`] with the cause.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let (conn, lock) = open::open(path)?;
-        let failed = |cause: &dyn std::fmt::Display| StoreError::Open {
+        let failed = |cause: std::io::Error| StoreError::Open {
             path: path.into(),
             cause: cause.to_string().into(),
         };
         let (sender, queue) = channel();
         let counters = Arc::<Counters>::default();
         let writer = Writer::new(conn, path.into(), sender.clone(), counters.clone())
-            .map_err(|cause| failed(&cause))?;
-        let readers = Readers::start(path).map_err(|cause| failed(&cause))?;
+            .map_err(|cause| open::open_error(path, &cause))?;
+        let readers = Readers::start(path).map_err(failed)?;
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || {
@@ -69,7 +69,7 @@ impl SqliteStore {
                 // Others may have the file only now.
                 drop(lock);
             })
-            .map_err(|cause| failed(&cause))?;
+            .map_err(failed)?;
         Ok(Self {
             writer: sender,
             readers,

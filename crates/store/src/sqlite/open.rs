@@ -14,6 +14,9 @@ use crate::error::StoreError;
 /// system writes the file itself in such pages anyway.
 const PAGE_SIZE: u32 = 4096;
 
+/// No database file has a smaller page, and none has less than one.
+const PAGE_SIZE_MIN: u64 = 512;
+
 /// How long a statement waits for another process that is just looking at or copying the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -55,27 +58,41 @@ pub(super) fn open(path: &Path) -> Result<(Connection, ProcessLock), StoreError>
     {
         std::fs::create_dir_all(folder).map_err(|cause| io_error(path, &cause))?;
     }
-    check_writable(path)?;
+    check_file(path)?;
     let lock = lock(path)?;
     let conn = prepare(path).map_err(|cause| open_error(path, &cause))??;
     Ok((conn, lock))
 }
 
-/// SQLite would open a read-only file quietly, and fail only at the first write.
-fn check_writable(path: &Path) -> Result<(), StoreError> {
-    match std::fs::metadata(path) {
-        Ok(metadata) if metadata.is_dir() => Err(StoreError::Open {
+/// SQLite would open a read-only file quietly and fail only at the first write, and would take a very short
+/// file for an empty one and write over it.
+fn check_file(path: &Path) -> Result<(), StoreError> {
+    let metadata = match std::fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(cause) => return Err(io_error(path, &cause)),
+    };
+    if metadata.is_dir() {
+        return Err(StoreError::Open {
             path: path.into(),
             cause: "it is a folder".into(),
-        }),
-        Ok(metadata) if metadata.permissions().readonly() => Err(StoreError::ReadOnly {
-            path: path.into(),
-            cause: "the file is read-only".into(),
-        }),
-        Ok(_) => Ok(()),
-        Err(cause) if cause.kind() == ErrorKind::NotFound => Ok(()),
-        Err(cause) => Err(io_error(path, &cause)),
+        });
     }
+    if metadata.permissions().readonly() {
+        let cause = "the file is read-only".into();
+        return Err(StoreError::ReadOnly {
+            path: path.into(),
+            cause,
+        });
+    }
+    if (1..PAGE_SIZE_MIN).contains(&metadata.len()) {
+        let cause = "it is too short".into();
+        return Err(StoreError::Corrupt {
+            path: path.into(),
+            cause,
+        });
+    }
+    Ok(())
 }
 
 fn lock(path: &Path) -> Result<ProcessLock, StoreError> {
@@ -191,7 +208,8 @@ fn io_error(path: &Path, cause: &std::io::Error) -> StoreError {
     }
 }
 
-fn open_error(path: &Path, cause: &rusqlite::Error) -> StoreError {
+/// What a failure while opening means to the caller.
+pub(super) fn open_error(path: &Path, cause: &rusqlite::Error) -> StoreError {
     let text = cause.to_string().into();
     let path = path.into();
     match cause.sqlite_error_code() {

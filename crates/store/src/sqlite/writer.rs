@@ -191,11 +191,11 @@ impl Writer {
                     return drop(reply.send(Ok(())));
                 }
                 Item::SizeMax { bytes, reply } => drop(reply.send(self.limit_size(bytes))),
-                Item::FinishCheckpoint => self.checkpointer.finish(&self.conn),
+                Item::FinishCheckpoint => self.checkpointer.turn(&self.conn),
                 first => {
                     let (group, control) = gather(first, queue);
                     self.commit(group);
-                    self.checkpointer.after_commit();
+                    self.checkpointer.turn(&self.conn);
                     next = control;
                 }
             }
