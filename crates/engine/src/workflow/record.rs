@@ -23,6 +23,13 @@ pub struct Record {
     pub time: i64,
 }
 
+impl Record {
+    /// The record as the journal keeps it.
+    pub fn encode(&self) -> Bytes {
+        self.encode_to_vec().into()
+    }
+}
+
 /// A change and its place between the record's events.
 #[derive(Clone, PartialEq, Message)]
 pub struct Change {
