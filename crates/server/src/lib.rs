@@ -2,12 +2,26 @@
 //!
 //! It knows `engine`, `store` and `proto`. Law: no rule about what a workflow may do lives here.
 //!
+//! - [`grpc`]: one file an RPC: validates, makes an input, shapes the answer.
 //! - [`node`]: one node put together; what the frontend calls.
 //! - [`shard`]: single writers; each owns the state of the executions of its slots.
 //! - [`matching`]: ready tasks meet waiting pollers.
 //! - [`waiters`]: who waits in memory for a query's answer; may forget all in a crash.
 
+// Deprecated fields of the API are still part of it.
+#![allow(deprecated)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+pub mod config;
+pub mod dynamic_config;
+pub mod error;
+pub mod grpc;
+pub mod http;
 pub mod matching;
+pub mod namespaces;
 pub mod node;
 pub mod shard;
+mod sync;
 pub mod waiters;
+pub mod visibility;
+pub mod wire;

@@ -1,32 +1,42 @@
 //! A node: a store, shards, matching and those who wait, put together; what the frontend calls.
+//!
+//! - [`poll`]: a worker's poll: takes a task from matching, claims it at its execution, answers.
+
+mod poll;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use engine::Namespace;
 use engine::limits::Limits;
 use engine::rejection::Rejection;
-use engine::time::Timestamp;
-use engine::workflow::token::QueryTaskToken;
-use engine::workflow::transition::WorkflowTask;
-use proto::temporal::api::query::v1::WorkflowQuery;
+use engine::workflow::token::{QueryTaskToken, id};
+use proto::temporal::api::query::v1::WorkflowQueryResult;
 use proto::temporal::api::workflowservice::v1::{
-    PollActivityTaskQueueResponse, QueryWorkflowRequest, QueryWorkflowResponse,
-    RespondQueryTaskCompletedRequest,
+    QueryWorkflowRequest, QueryWorkflowResponse, RespondQueryTaskCompletedRequest,
 };
 use store::{Store, StoreError};
 use tokio::time::Instant;
-use uuid::Uuid;
 
+pub use self::poll::{Poll, PolledKind, PolledWorkflowTask};
 use crate::matching::Matching;
-use crate::shard::{CallError, NamespaceById, Shards, TaskHistory};
+use crate::shard::{CallError, NamespaceById, ShardOptions, Shards};
+pub use crate::shard::{Clock, SystemClock};
+use crate::waiters::Queries;
 
-/// The wall clock, as a parameter.
-pub trait Clock: Send + Sync {
-    /// This instant.
-    fn now(&self) -> Timestamp;
-}
+/// How many shards there are at most by default.
+const SHARD_COUNT_MAX: usize = 4;
+/// The default of [`NodeOptions::cache_bytes_max`].
+const CACHE_BYTES_MAX: usize = 256 << 20;
+
+/// No task poll is held for longer (behaviour, section 3.4).
+const POLL_HOLD_MAX: Duration = Duration::from_secs(60);
+/// An empty answer leaves so long before the client's deadline.
+const POLL_MARGIN: Duration = Duration::from_millis(1500);
+/// Polls with less time than this are answered at once.
+const POLL_TIME_MIN: Duration = Duration::from_secs(1);
 
 /// How to run a node.
 #[derive(Clone)]
@@ -43,111 +53,82 @@ pub struct NodeOptions {
     pub seed: u64,
 }
 
+impl Default for NodeOptions {
+    /// For production: the operating system's clock and chance.
+    fn default() -> Self {
+        let (seed, _) = uuid::Uuid::new_v4().as_u64_pair();
+        Self {
+            shard_count: 0,
+            cache_bytes_max: CACHE_BYTES_MAX,
+            limits: Limits::default(),
+            clock: Arc::new(SystemClock),
+            seed,
+        }
+    }
+}
+
 /// A node. Share it as `Arc<Node>`.
 pub struct Node {
     /// The executions.
     pub shards: Shards,
     /// The task queues.
     pub matching: Matching,
+    /// Queries that wait for their answers.
+    pub queries: Queries,
     /// The store: lists, counts, cluster metadata.
     pub store: Arc<dyn Store>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
 }
 
-/// A worker's poll.
-#[derive(Debug, Clone)]
-pub struct Poll {
-    /// The queue polled.
-    pub task_queue: Arc<str>,
-    /// It is a sticky queue.
-    pub sticky: bool,
-    /// The worker.
-    pub identity: String,
-    /// Answer before then.
-    pub until: Instant,
-}
-
-/// What a poll for workflow tasks came back with.
-#[derive(Debug)]
-pub struct PolledWorkflowTask {
-    /// The execution.
-    pub workflow_id: Arc<str>,
-    /// Its run.
-    pub run_id: Uuid,
-    /// Encoded.
-    pub task_token: Bytes,
-    /// Its type, and so on.
-    pub kind: PolledKind,
-    /// Events to send along.
-    pub history: TaskHistory,
-    /// Tasks that wait in the queue.
-    pub backlog_count_hint: i64,
-}
-
-/// What there is to do.
-#[derive(Debug)]
-pub enum PolledKind {
-    /// A workflow task, started.
-    WorkflowTask {
-        /// The engine's part.
-        task: Box<WorkflowTask>,
-        /// Queries to answer with its completion, by id.
-        queries: Vec<(String, WorkflowQuery)>,
-    },
-    /// A query and nothing else; `started_event_id` is 0.
-    Query {
-        /// The query.
-        query: WorkflowQuery,
-        /// The workflow's type.
-        workflow_type: String,
-        /// Started event of the last completed workflow task.
-        previous_started_event_id: i64,
-        /// The run's normal task queue.
-        task_queue: Arc<str>,
-    },
-}
-
 impl Node {
     /// Starts a node over a store. It serves at once; what waits in the store is taken up in the background.
     ///
     /// # Errors
-    /// When the store cannot be written.
+    /// None today; a store that cannot be written is tried again until it can.
+    #[expect(
+        clippy::unused_async,
+        reason = "a node of several will have to be let in first"
+    )]
     pub async fn start(
         options: NodeOptions,
         store: Arc<dyn Store>,
         namespaces: Arc<dyn NamespaceById>,
     ) -> Result<Arc<Self>, StoreError> {
-        todo!()
+        let matching = Matching::new(Arc::clone(&options.clock));
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let count = match options.shard_count {
+            // At most SHARD_COUNT_MAX.
+            0 => cores.min(SHARD_COUNT_MAX) as u32,
+            count => count,
+        };
+        let shards = Shards::start_shards(ShardOptions {
+            count,
+            cache_bytes_max: options.cache_bytes_max,
+            limits: options.limits,
+            clock: Arc::clone(&options.clock),
+            seed: options.seed,
+            store: Arc::clone(&store),
+            matching: matching.clone(),
+            namespaces,
+        });
+        let queries = Queries::default();
+        Ok(Arc::new(Self {
+            shards,
+            matching,
+            queries,
+            store,
+            clock: options.clock,
+        }))
     }
 
     /// Refuses new work, ends all long polls, finishes what is being committed, closes the store.
     pub async fn stop(&self) {
-        todo!()
-    }
-
-    /// A poll for workflow tasks; `None` when nothing came (answer with an empty message).
-    ///
-    /// # Errors
-    /// [`CallError::Unavailable`].
-    pub async fn poll_workflow_task(
-        &self,
-        namespace: &Arc<Namespace>,
-        poll: Poll,
-    ) -> Result<Option<PolledWorkflowTask>, CallError> {
-        todo!()
-    }
-
-    /// A poll for activity tasks; `None` when nothing came (answer with an empty message).
-    ///
-    /// # Errors
-    /// [`CallError::Unavailable`].
-    pub async fn poll_activity_task(
-        &self,
-        namespace: &Arc<Namespace>,
-        poll: Poll,
-    ) -> Result<Option<Box<PollActivityTaskQueueResponse>>, CallError> {
-        todo!()
+        self.matching.close();
+        self.shards.stop().await;
+        if let Err(error) = self.store.close().await {
+            tracing::warn!(%error, "the store did not close well");
+        }
     }
 
     /// QueryWorkflow, validated: waits for a worker's answer until `deadline`.
@@ -160,7 +141,7 @@ impl Node {
         request: QueryWorkflowRequest,
         deadline: Instant,
     ) -> Result<QueryWorkflowResponse, CallError> {
-        todo!()
+        crate::waiters::query(self, namespace, request, deadline).await
     }
 
     /// RespondQueryTaskCompleted.
@@ -172,12 +153,24 @@ impl Node {
         token: &QueryTaskToken,
         request: RespondQueryTaskCompletedRequest,
     ) -> Result<(), Rejection> {
-        todo!()
+        let result = WorkflowQueryResult {
+            result_type: request.completed_type,
+            answer: request.query_result,
+            error_message: request.error_message,
+            failure: request.failure,
+        };
+        self.queries.answer(id(&token.query_id), result)
     }
 
     /// How long a task poll may be held: the client's time left, at most 60 s, less a margin so that the
     /// empty answer arrives in time (behaviour, section 3.4). `None`: answer empty at once.
     pub fn poll_hold(client: Option<Duration>) -> Option<Duration> {
-        todo!()
+        let left = client.unwrap_or(POLL_HOLD_MAX);
+        if left < POLL_TIME_MIN {
+            return None;
+        }
+        // A short poll gets at least half of its time.
+        let margin = POLL_MARGIN.min(left / 2);
+        Some(left.min(POLL_HOLD_MAX) - margin)
     }
 }

@@ -5,6 +5,36 @@
 //!
 //! May depend on `engine`, `store` and tokio. Knows neither the wire's transport nor pollers: what the
 //! shard has to say to matching goes through [`crate::matching::Matching`].
+//!
+//! - [`handle`]: the door. [`writer`]: a shard's loop. [`inbox`]: what becomes of a message.
+//! - [`step`], [`start`], [`question`], [`outbox`]: what is done to an execution.
+//! - [`cell`], [`cache`], [`tail`]: executions in memory. [`load`], [`recovery`], [`deadlines`]: how they get there.
+//! - [`pipeline`], [`release`]: what is written, and what is held back until it is durable.
+//! - [`history`], [`events`]: reading history. [`slot`]: where an execution lies.
+
+mod cache;
+mod cell;
+mod clock;
+mod counters;
+mod deadlines;
+mod events;
+mod handle;
+mod history;
+mod inbox;
+mod load;
+mod look;
+mod message;
+mod outbox;
+mod pipeline;
+mod question;
+mod recovery;
+mod release;
+mod row;
+mod slot;
+mod start;
+mod step;
+mod tail;
+mod writer;
 
 use std::sync::Arc;
 
@@ -12,11 +42,17 @@ use bytes::Bytes;
 use engine::Namespace;
 use engine::ids::EventId;
 use engine::rejection::Rejection;
-use engine::workflow::transition::{Reply, WorkflowTask};
-use engine::workflow::{Input, StartInput, StartReply, state::State};
+use engine::workflow::StartReply;
+use engine::workflow::transition::Reply;
 use proto::temporal::api::query::v1::WorkflowQuery;
 use tokio::time::Instant;
 use uuid::Uuid;
+
+pub use self::clock::{Clock, SystemClock};
+pub use self::counters::Counters;
+pub use self::handle::{ShardOptions, Shards};
+pub(crate) use self::message::QueryAnswer;
+pub use self::slot::{SLOT_COUNT, slot_of};
 
 /// Why a call to an execution was not answered with what it asked for.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -30,6 +66,13 @@ pub enum CallError {
     /// The caller's own deadline is over. DEADLINE_EXCEEDED on the wire.
     #[error("context deadline exceeded")]
     DeadlineExceeded,
+}
+
+impl CallError {
+    /// The node does not take work any more.
+    pub(crate) fn stopping() -> Self {
+        Self::Unavailable("the server is shutting down".to_owned())
+    }
 }
 
 /// Finds namespaces by id, for what no caller brings one to: deadlines, recovery, messages between executions.
@@ -115,6 +158,19 @@ pub struct HistoryPage {
     pub open: bool,
 }
 
+impl HistoryPage {
+    /// A wait at this cursor ended without news.
+    fn nothing_new(cursor: HistoryCursor) -> Self {
+        Self {
+            run_id: cursor.run_id,
+            fragments: Vec::new(),
+            next: cursor,
+            more: false,
+            open: true,
+        }
+    }
+}
+
 /// What a reader waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
@@ -122,111 +178,4 @@ pub enum When {
     EventsAfter(EventId),
     /// The run is closed.
     Closed,
-}
-
-/// The door to all shards of this node. Cheap to clone.
-#[derive(Clone)]
-pub struct Shards {}
-
-impl Shards {
-    /// StartWorkflowExecution, SignalWithStartWorkflowExecution, or a child's start.
-    ///
-    /// # Errors
-    /// [`CallError::Rejected`] with what the engine refuses; [`CallError::Unavailable`].
-    pub async fn start(&self, namespace: &Arc<Namespace>, input: StartInput) -> Result<Started, CallError> {
-        todo!()
-    }
-
-    /// One input to an existing run; without `run_id` to the current one.
-    ///
-    /// A cancel or terminate request that names a `first_execution_run_id` goes to the current run whatever
-    /// `run_id` says (behaviour, section 6.2). A completed workflow task's `query_results` are taken out and
-    /// given to those who wait for them, and `queries_left` is filled in here.
-    ///
-    /// # Errors
-    /// [`Rejection::WorkflowNotFound`] without any run, [`Rejection::RunNotFound`] without this one, what
-    /// the engine refuses; [`CallError::Unavailable`].
-    pub async fn step(
-        &self,
-        namespace: &Arc<Namespace>,
-        workflow_id: impl Into<Arc<str>>,
-        run_id: Option<Uuid>,
-        input: Input,
-    ) -> Result<Stepped, CallError> {
-        todo!()
-    }
-
-    /// Looks at a run's state. What was seen is durable when this returns.
-    ///
-    /// # Errors
-    /// As [`Self::step`].
-    pub async fn read<T: Send + 'static>(
-        &self,
-        namespace: &Arc<Namespace>,
-        workflow_id: impl Into<Arc<str>>,
-        run_id: Option<Uuid>,
-        look: impl FnOnce(&State) -> T + Send + 'static,
-    ) -> Result<T, CallError> {
-        todo!()
-    }
-
-    /// Looks at a run's state once something has come about; `None` when `until` comes first. With the
-    /// condition [`When::Closed`] and `|state| state.core.close.clone()` this is a wait for the close event.
-    ///
-    /// # Errors
-    /// As [`Self::step`].
-    pub async fn read_when<T: Send + 'static>(
-        &self,
-        namespace: &Arc<Namespace>,
-        workflow_id: impl Into<Arc<str>>,
-        run_id: Option<Uuid>,
-        when: When,
-        until: Instant,
-        look: impl FnOnce(&State) -> T + Send + 'static,
-    ) -> Result<Option<T>, CallError> {
-        todo!()
-    }
-
-    /// One page of a run's history.
-    ///
-    /// # Errors
-    /// As [`Self::step`].
-    pub async fn history(
-        &self,
-        namespace: &Arc<Namespace>,
-        workflow_id: impl Into<Arc<str>>,
-        request: HistoryRequest,
-    ) -> Result<HistoryPage, CallError> {
-        todo!()
-    }
-
-    /// Deletes a run whole; an open one is terminated first. Answers once the run is on its way out.
-    ///
-    /// # Errors
-    /// As [`Self::step`].
-    pub async fn delete(
-        &self,
-        namespace: &Arc<Namespace>,
-        workflow_id: impl Into<Arc<str>>,
-        run_id: Option<Uuid>,
-    ) -> Result<(), CallError> {
-        todo!()
-    }
-
-    /// Deletes all executions of a namespace, in the background; survives no restart by itself, so call it
-    /// again on start for namespaces that are still marked as deleted.
-    pub fn delete_namespace(&self, namespace: &Arc<Namespace>) {
-        todo!()
-    }
-}
-
-/// A workflow task as the frontend answers a poll with it.
-#[derive(Debug)]
-pub struct ClaimedWorkflowTask {
-    /// The engine's part.
-    pub task: WorkflowTask,
-    /// Its history.
-    pub history: TaskHistory,
-    /// Queries to ship with it.
-    pub queries: Vec<(String, WorkflowQuery)>,
 }

@@ -1,0 +1,267 @@
+//! One cached execution: its state and what the shard keeps beside it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use engine::time::Timestamp;
+use engine::workflow::state::State;
+use proto::temporal::api::query::v1::WorkflowQuery;
+use store::ExecutionKey;
+
+use super::When;
+use super::look::Look;
+use super::message::{AnswerTo, QueryAnswer};
+use super::tail::Tail;
+
+/// Number of a commit of this shard; everything up to 0 is durable.
+pub(super) type CommitId = u64;
+
+/// Rewriting a wake time that moved to later costs more than the load that it saves, unless the run rests
+/// at least so long.
+const REST_MIN: Duration = Duration::from_secs(60);
+
+/// A snapshot is due after so many records...
+const SNAPSHOT_RECORDS: u32 = 256;
+/// ...or after so many bytes of them, and in both cases not before they weigh as much as the last snapshot.
+const SNAPSHOT_BYTES: usize = 64 << 10;
+
+/// What a cell weighs without anything pending, in bytes; measured roughly.
+const CELL_BYTES: usize = 3 << 10;
+/// What one pending thing weighs besides its payloads.
+const PENDING_BYTES: usize = 512;
+
+/// A cached execution.
+pub(super) struct Cell {
+    /// The fold of its journal, and what is known in memory only.
+    pub(super) state: State,
+    /// Its name in the store.
+    pub(super) key: ExecutionKey,
+    /// The end of its history.
+    pub(super) tail: Tail,
+    /// It is the current run of its workflow id.
+    pub(super) current: bool,
+    /// The wake time in the store's index, in ns since the epoch.
+    pub(super) stored_wake: Option<i64>,
+    /// The last commit that wrote it.
+    pub(super) last_commit: CommitId,
+    /// The earliest entry in the heap of deadlines.
+    pub(super) armed: Option<Timestamp>,
+    /// Used since the clock's hand last came by.
+    pub(super) touched: bool,
+    /// What it weighs in the cache's account.
+    pub(super) weight: usize,
+    /// Records since the last snapshot.
+    pub(super) records_since: u32,
+    /// Bytes of these.
+    pub(super) bytes_since: usize,
+    /// Bytes of the last snapshot.
+    pub(super) snapshot_bytes: usize,
+    /// Delete it once it has told everyone that it is closed.
+    pub(super) deleting: bool,
+    /// Those who wait for it; few cells have any.
+    pub(super) waiting: Option<Box<Waiting>>,
+}
+
+/// Who waits for an execution.
+#[derive(Default)]
+pub(super) struct Waiting {
+    /// Readers that wait for news.
+    pub(super) readers: Vec<(When, Box<dyn Look>)>,
+    /// The one question that waits for a workflow task.
+    pub(super) query: Option<BufferedQuery>,
+}
+
+/// A question that goes out with the next workflow task.
+pub(super) struct BufferedQuery {
+    /// Its name in the task.
+    pub(super) id: String,
+    /// The question.
+    pub(super) query: WorkflowQuery,
+    /// Who asks.
+    pub(super) answer: AnswerTo<QueryAnswer>,
+}
+
+impl Cell {
+    /// A cell around a state.
+    pub(super) fn new(state: State, key: ExecutionKey) -> Self {
+        Self {
+            state,
+            key,
+            tail: Tail::default(),
+            current: false,
+            stored_wake: None,
+            last_commit: 0,
+            armed: None,
+            touched: true,
+            weight: 0,
+            records_since: 0,
+            bytes_since: 0,
+            snapshot_bytes: 0,
+            deleting: false,
+            waiting: None,
+        }
+    }
+
+    /// The last event's id that readers see: stored ones, and the start of a workflow task that will be
+    /// stored with its completion.
+    pub(super) fn last_visible_event_id(&self) -> i64 {
+        let stored = self.state.last_event_id();
+        match self.state.started_workflow_task() {
+            Some((task, started)) if !task.is_transient() => started.event_id.max(stored),
+            _ => stored,
+        }
+    }
+
+    /// Whether what a reader waits for has come about.
+    pub(super) fn satisfies(&self, when: When) -> bool {
+        !self.state.is_open()
+            || match when {
+                When::EventsAfter(event_id) => self.last_visible_event_id() > event_id,
+                When::Closed => false,
+            }
+    }
+
+    /// When the store's index must lead to this run: the engine's answer while it is open or has something to
+    /// deliver, then the end of its retention.
+    pub(super) fn wake_at(&self, retention: Duration) -> Option<Timestamp> {
+        self.state.wake_at().or_else(|| self.expires_at(retention))
+    }
+
+    /// When this cell wants to be looked at by the shard.
+    pub(super) fn deadline(&self, retention: Duration) -> Option<Timestamp> {
+        self.state
+            .next_deadline()
+            .or_else(|| self.expires_at(retention))
+    }
+
+    /// When a closed run is deleted.
+    pub(super) fn expires_at(&self, retention: Duration) -> Option<Timestamp> {
+        self.state
+            .close_time()
+            .map(|closed| closed.after(retention))
+    }
+
+    /// The wake time to write with the next record, if the stored one will not do. A stored time that is too
+    /// early only costs a load, so moving it to later is worth a write only for a run that comes to rest.
+    pub(super) fn wake_to_write(&self, retention: Duration, now: Timestamp) -> Option<Option<i64>> {
+        let wake = self.wake_at(retention);
+        let differs = match (wake, self.stored_wake) {
+            (None, None) => false,
+            (None, Some(_)) | (Some(_), None) => true,
+            (Some(new), Some(stored)) => {
+                new.0 < stored || (new.0 > stored && new.since(now) > REST_MIN)
+            }
+        };
+        differs.then_some(wake.map(|at| at.0))
+    }
+
+    /// Whether the records since the last snapshot outweigh it.
+    pub(super) fn snapshot_due(&self) -> bool {
+        self.state.is_open()
+            && (self.records_since >= SNAPSHOT_RECORDS || self.bytes_since >= SNAPSHOT_BYTES)
+            && self.bytes_since >= self.snapshot_bytes
+    }
+
+    /// A record was appended.
+    pub(super) fn recorded(&mut self, first_event_id: i64, history: Bytes, record_bytes: usize) {
+        self.records_since = self.records_since.saturating_add(1);
+        self.bytes_since = self.bytes_since.saturating_add(record_bytes);
+        self.tail.push(self.state.core.seq, first_event_id, history);
+    }
+
+    /// A snapshot was written.
+    pub(super) fn snapshotted(&mut self, bytes: usize) {
+        self.records_since = 0;
+        self.bytes_since = 0;
+        self.snapshot_bytes = bytes;
+    }
+
+    /// Whether forgetting it would lose what the journal does not know: a started workflow task, a sticky
+    /// queue's timeout, messages under way, somebody who waits.
+    pub(super) fn is_pinned(&mut self) -> bool {
+        self.forget_gone();
+        let volatile = self
+            .state
+            .core
+            .workflow_task
+            .as_ref()
+            .is_some_and(|task| task.started.is_some() || task.sticky_offered.is_some());
+        volatile || self.deleting || self.waiting.is_some() || !self.state.outbox.is_empty()
+    }
+
+    /// A rough estimate of the memory that this cell takes.
+    pub(super) fn estimate(&self) -> usize {
+        let state = &self.state;
+        let pending = state.activities.len() * 2
+            + state.timers.len()
+            + state.children.len()
+            + state.external_signals.len()
+            + state.external_cancels.len()
+            + state.outbox.len()
+            + state.request_ids.len();
+        // Payloads of pending things are about as large as the events that brought them.
+        let events = state.last_event_id().max(1);
+        let event_bytes = usize::try_from(state.core.history_size / events).unwrap_or(0);
+        CELL_BYTES
+            + (pending + 1) * (PENDING_BYTES + event_bytes)
+            + self.tail.bytes()
+            + state.core.buffered_size
+            + self.key.workflow_id.len()
+    }
+
+    /// Those who wait, for one more.
+    pub(super) fn waiting_mut(&mut self) -> &mut Waiting {
+        self.forget_gone();
+        self.waiting.get_or_insert_default()
+    }
+
+    /// Takes out the readers whose wait is over.
+    pub(super) fn take_satisfied(&mut self) -> Vec<Box<dyn Look>> {
+        let Some(mut waiting) = self.waiting.take() else {
+            return Vec::new();
+        };
+        let mut satisfied = Vec::new();
+        let mut left = Vec::new();
+        for (when, look) in waiting.readers.drain(..) {
+            if self.satisfies(when) {
+                satisfied.push(look)
+            } else {
+                left.push((when, look))
+            }
+        }
+        waiting.readers = left;
+        if !waiting.readers.is_empty() || waiting.query.is_some() {
+            self.waiting = Some(waiting);
+        }
+        satisfied
+    }
+
+    /// Forgets those who do not wait any more.
+    fn forget_gone(&mut self) {
+        let Some(waiting) = &mut self.waiting else {
+            return;
+        };
+        waiting.readers.retain(|(_, look)| !look.is_abandoned());
+        if waiting
+            .query
+            .as_ref()
+            .is_some_and(|query| query.answer.is_closed())
+        {
+            waiting.query = None;
+        }
+        if waiting.readers.is_empty() && waiting.query.is_none() {
+            self.waiting = None;
+        }
+    }
+}
+
+/// The name of a new run in the store.
+pub(super) fn key_of(slot: u16, state: &State) -> ExecutionKey {
+    ExecutionKey {
+        slot,
+        namespace: state.namespace_id,
+        workflow_id: Arc::clone(&state.workflow_id),
+        run_id: state.run_id,
+    }
+}

@@ -1,0 +1,166 @@
+//! Starting runs: from clients, and as children of other executions.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use engine::Env;
+use engine::rejection::Rejection;
+use engine::workflow::input::{Peer, PeerAnswer};
+use engine::workflow::{StartInput, StartOutcome, StartReply};
+use uuid::Uuid;
+
+use super::CallError;
+use super::cell::CommitId;
+use super::history::TaskHistoryPlan;
+use super::message::{AnswerTo, PeerCall, StartAnswer, Target};
+use super::release::{Release, tell_sender};
+use super::step::Before;
+use super::writer::Shard;
+use crate::shard::message::Body;
+use engine::workflow::input::Input;
+use engine::workflow::peer_answer_for_missing;
+use engine::workflow::transition::Reply;
+
+impl Shard {
+    /// A client's start.
+    pub(super) fn start(
+        &mut self,
+        target: &Target,
+        current: Option<Uuid>,
+        input: StartInput,
+        answer: AnswerTo<StartAnswer>,
+    ) {
+        let (outcome, commit) = self.open(target, current, input);
+        let outcome = outcome.map(|mut reply| {
+            let history = reply.eager_workflow_task.as_mut().and_then(|task| {
+                Some(TaskHistoryPlan::new(
+                    self.cache.get_mut(reply.run_id)?,
+                    task,
+                ))
+            });
+            Box::new(StartAnswer { reply, history })
+        });
+        self.hold(commit, Release::Start(answer, outcome));
+    }
+
+    /// Lets the engine decide on a start, and writes what it decided.
+    fn open(
+        &mut self,
+        target: &Target,
+        current: Option<Uuid>,
+        input: StartInput,
+    ) -> (Result<StartReply, CallError>, CommitId) {
+        let time = self.now();
+        let mut now = self.steps.next(time);
+        let limits = Arc::clone(&self.limits);
+        let namespace = &target.namespace;
+        let mut before = None;
+        // What is decided rests on the current run as it is, durable or not; or on its being deleted.
+        let seen = match current {
+            Some(run_id) => self.last_commit(run_id),
+            None => self.deleted_with(target),
+        };
+        let decided = {
+            let cell = current.and_then(|run_id| self.cache.get_mut(run_id));
+            let state = cell.map(|cell| {
+                before = Some(Before::new(&cell.state));
+                &mut cell.state
+            });
+            let env = Env {
+                namespace,
+                limits: &limits,
+            };
+            catch_unwind(AssertUnwindSafe(|| {
+                engine::workflow::start(state, input, &mut now, env)
+            }))
+        };
+        self.steps.used(&now);
+        let outcome = match decided {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(rejection)) => return (Err(CallError::Rejected(rejection)), seen),
+            Err(_) => {
+                let error = match current {
+                    Some(run_id) => self.step_broke(run_id),
+                    None => CallError::Rejected(Rejection::Internal("a start failed".to_owned())),
+                };
+                return (Err(error), seen);
+            }
+        };
+        let StartOutcome {
+            current: transition,
+            new_run,
+            reply,
+        } = outcome;
+        let mut commit = seen;
+        if let (Some(run_id), Some(before), Some(transition)) = (current, before, transition) {
+            // The reply is the start's own.
+            let _ = self.settle(namespace, run_id, before, transition, time);
+            commit = commit.max(self.last_commit(run_id));
+        }
+        if let Some(new_run) = new_run {
+            let run_id = new_run.state.run_id;
+            self.open_run(namespace, target.slot, *new_run, time);
+            commit = commit.max(self.last_commit(run_id));
+        }
+        if let Some(run_id) = current {
+            self.after_step(run_id, commit);
+        }
+        (Ok(reply), commit)
+    }
+
+    /// A message from another execution.
+    pub(super) fn peer(&mut self, target: &Target, run_id: Option<Uuid>, call: PeerCall) {
+        let PeerCall { from, sent } = call;
+        let (answer, commit) = match (sent.message, run_id) {
+            (Peer::StartChild(child), current) => {
+                let (outcome, commit) = self.open(target, current, StartInput::Child(child));
+                let answer = match outcome {
+                    Ok(reply) => Some(PeerAnswer::ChildStarted(reply.run_id)),
+                    Err(
+                        CallError::Rejected(Rejection::Internal(_)) | CallError::Unavailable(_),
+                    ) => None,
+                    Err(CallError::Rejected(Rejection::AlreadyStarted { .. })) => {
+                        Some(PeerAnswer::ChildAlreadyExists)
+                    }
+                    Err(_) => Some(PeerAnswer::NotFound),
+                };
+                (answer, commit)
+            }
+            (message, None) => (
+                Some(peer_answer_for_missing(&message)),
+                self.deleted_with(target),
+            ),
+            (message, Some(run_id)) => {
+                let missing = peer_answer_for_missing(&message);
+                let (outcome, commit) =
+                    self.handle(&target.namespace, run_id, Input::Peer(message));
+                let answer = match outcome {
+                    Ok(Reply::PeerAnswer(answer)) => Some(answer),
+                    Err(
+                        CallError::Rejected(Rejection::Internal(_)) | CallError::Unavailable(_),
+                    ) => None,
+                    Ok(_) | Err(_) => Some(missing),
+                };
+                self.after_step(run_id, commit);
+                (answer, commit)
+            }
+        };
+        match answer {
+            Some(answer) => self.hold(commit, Release::Peer(from, sent.seq, answer)),
+            // Nothing was decided: it is sent again.
+            None => tell_sender(&from, Body::PeerFailed(sent.seq), &self.outside),
+        }
+    }
+
+    /// With which commit a workflow id was left without a current run, as far as that is not durable.
+    fn deleted_with(&self, target: &Target) -> CommitId {
+        use super::cache::Current;
+        match self.cache.current(target.namespace.id, &target.workflow_id) {
+            Some(Current::Void(void)) => void.commit(),
+            _ => target
+                .run_id
+                .and_then(|run_id| self.cache.void(run_id))
+                .map_or(0, |void| void.commit()),
+        }
+    }
+}
