@@ -84,10 +84,13 @@ def test_waiting_for_a_retry(w):
 )
 def test_intervals(w, policy, intervals):
     w.begin(c.activity("a", retry_policy=policy))
+    task = w.poll_activity()
     for interval in intervals:
-        w.fail_activity(w.poll_activity(), application_failure())
-        pending = w.pending_activity()
-        assert abs(pending.current_retry_interval.ToNanoseconds() / 1e9 - interval) < 0.001
+        w.fail_activity(task, application_failure())
+        task = w.poll_activity()
+        failed = w.pending_activity().last_attempt_complete_time.ToNanoseconds()
+        planned = task.current_attempt_scheduled_time.ToNanoseconds()
+        assert abs((planned - failed) / 1e9 - interval) < 0.02
 
 
 def test_next_retry_delay_overrides_interval_and_cap(w):
