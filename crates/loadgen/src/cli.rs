@@ -24,7 +24,7 @@ pub(crate) struct Options {
     /// Stop after this many workflows (query: queries; wide: rounds; floor: workflows).
     #[arg(long, conflicts_with = "seconds")]
     pub(crate) workflows: Option<u64>,
-    /// Stop starting new work after this many seconds. Without either: 10 seconds.
+    /// Count what is completed in this many seconds. Without either: 10 seconds.
     #[arg(long)]
     pub(crate) seconds: Option<f64>,
     /// Seconds of the same load that are run first and not counted.
@@ -152,9 +152,9 @@ impl Options {
         }
     }
 
-    /// The phase that is not counted.
-    pub(crate) fn warmup_limit(&self) -> Limit {
-        Limit::Time(seconds_of(self.warmup))
+    /// How long the load runs before it is counted.
+    pub(crate) fn warmup(&self) -> Duration {
+        seconds_of(self.warmup)
     }
 
     /// Pollers of each kind.

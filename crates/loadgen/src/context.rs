@@ -59,13 +59,9 @@ impl Context {
         unit: &'static str,
         latencies: &Latencies,
     ) -> Result<Phase, Error> {
-        meter.finish(
-            name,
-            unit,
-            latencies.count(),
-            Some(&self.client),
-            Some(latencies),
-        )
+        Ok(meter
+            .stop(Some(&self.client))?
+            .on_each(name, unit, latencies))
     }
 
     /// The report of a run that is over.

@@ -18,14 +18,12 @@ pub(crate) use server::serve;
 
 use self::child::Child;
 use self::shape::{Call, Stage, stages};
-use crate::cli::{Limit, Options};
+use crate::cli::Options;
 use crate::client::{Client, Method};
 use crate::error::Error;
 use crate::ledger::Ledger;
-use crate::meter::Meter;
 use crate::report::Report;
-use crate::scenario::{closed_loop, script_of};
-use crate::stats::Latencies;
+use crate::scenario::{measure, script_of};
 
 /// Answers at once.
 const EMPTY: Method = Method {
@@ -61,18 +59,14 @@ pub(crate) async fn run(options: &Options) -> Result<Report, Error> {
         stages: stages(script),
         bytes: vec![b'x'; options.floor_bytes].into(),
     });
-    drive(&floor, options.concurrency, options.warmup_limit()).await;
-    let meter = Meter::start(Some(child.pid()), Some(&floor.client))?;
-    let latencies = drive(&floor, options.concurrency, options.limit()).await;
+    let shared = Arc::clone(&floor);
+    let once = move |_| {
+        let floor = Arc::clone(&shared);
+        async move { timed(&floor).await }
+    };
+    let (spent, latencies) = measure(options, Some(child.pid()), &floor.client, once).await?;
     let name = format!("floor of {}", options.floor_of.name());
-    let count = latencies.count();
-    let phase = meter.finish(
-        name,
-        "workflow",
-        count,
-        Some(&floor.client),
-        Some(&latencies),
-    )?;
+    let phase = spent.on_each(name, "workflow", &latencies);
     let retries = floor.client.traffic().retries;
     let findings = floor.ledger.findings();
     Ok(Report::new(
@@ -84,22 +78,16 @@ pub(crate) async fn run(options: &Options) -> Result<Report, Error> {
     ))
 }
 
-async fn drive(floor: &Arc<Floor>, concurrency: usize, limit: Limit) -> Latencies {
-    let shared = Arc::clone(floor);
-    closed_loop(concurrency, limit, move |_| {
-        let floor = Arc::clone(&shared);
-        async move {
-            let begun = Instant::now();
-            match workflow(&floor).await {
-                Ok(()) => Some(begun.elapsed()),
-                Err(error) => {
-                    floor.ledger.anomaly(error.to_string());
-                    None
-                }
-            }
+/// One workflow; a failure is the ledger's.
+async fn timed(floor: &Floor) -> Option<Duration> {
+    let begun = Instant::now();
+    match workflow(floor).await {
+        Ok(()) => Some(begun.elapsed()),
+        Err(error) => {
+            floor.ledger.anomaly(error.to_string());
+            None
         }
-    })
-    .await
+    }
 }
 
 /// The calls of one workflow: stage after stage, the lanes of a stage side by side.

@@ -77,23 +77,39 @@ impl Meter {
         self.started.elapsed()
     }
 
-    /// Ends the phase, in which `count` of `unit` were done.
-    pub(crate) fn finish(
-        self,
-        name: impl Into<String>,
-        unit: &'static str,
-        count: u64,
-        client: Option<&Client>,
-        latencies: Option<&Latencies>,
-    ) -> Result<Phase, Error> {
+    /// Ends the phase.
+    pub(crate) fn stop(self, client: Option<&Client>) -> Result<Spent, Error> {
         let seconds = self.started.elapsed().as_secs_f64();
         let own = read(std::process::id())?;
         let traffic = client.map(Client::traffic).unwrap_or_default();
         let server = match (self.pid, self.server) {
-            (Some(pid), Some(before)) => Some(cost(before, read(pid)?, count)),
+            (Some(pid), Some(before)) => Some((before, read(pid)?)),
             _ => None,
         };
-        Ok(Phase {
+        Ok(Spent {
+            seconds,
+            server,
+            own_cpu_ms: own.cpu_ms.saturating_sub(self.own.cpu_ms),
+            calls: traffic.calls - self.traffic.calls,
+        })
+    }
+}
+
+/// What was spent in a phase that is over.
+#[derive(Debug, Clone)]
+pub(crate) struct Spent {
+    seconds: f64,
+    /// The server's readings at the begin and the end.
+    server: Option<(Usage, Usage)>,
+    own_cpu_ms: u64,
+    calls: u64,
+}
+
+impl Spent {
+    /// Shares it among `count` of `unit`.
+    pub(crate) fn on(self, name: impl Into<String>, unit: &'static str, count: u64) -> Phase {
+        let seconds = self.seconds;
+        Phase {
             name: name.into(),
             unit,
             count,
@@ -103,11 +119,27 @@ impl Meter {
             } else {
                 0.0
             },
-            calls_each: each((traffic.calls - self.traffic.calls) as f64, count),
-            client_cpu_ms_each: each((own.cpu_ms - self.own.cpu_ms) as f64, count),
-            latency: latencies.and_then(Latencies::percentiles),
-            server,
-        })
+            calls_each: each(self.calls as f64, count),
+            client_cpu_ms_each: each(self.own_cpu_ms as f64, count),
+            latency: None,
+            server: self
+                .server
+                .map(|(before, after)| cost(before, after, count)),
+        }
+    }
+
+    /// Shares it among all that took as long as `latencies` tell.
+    pub(crate) fn on_each(
+        self,
+        name: impl Into<String>,
+        unit: &'static str,
+        latencies: &Latencies,
+    ) -> Phase {
+        let phase = self.on(name, unit, latencies.count());
+        Phase {
+            latency: latencies.percentiles(),
+            ..phase
+        }
     }
 }
 

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-pub(crate) use closed_loop::closed_loop;
+use closed_loop::closed_loop;
+pub(crate) use closed_loop::measure;
 
 use crate::cli::{Options, Scenario};
 use crate::context::Context;

@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{closed_loop, reach};
-use crate::cli::Limit;
 use crate::context::Context;
 use crate::error::Error;
 use crate::meter::Phase;
@@ -34,7 +33,7 @@ pub(crate) async fn run(context: &Arc<Context>) -> Result<Vec<Phase>, Error> {
     let meter = context.meter()?;
     let (shared, list) = (Arc::clone(context), Arc::clone(&started));
     let once = move |_| start(Arc::clone(&shared), script, Arc::clone(&list));
-    let latencies = closed_loop(context.options.concurrency, Limit::Count(count), once).await;
+    let latencies = closed_loop(context.options.concurrency, count, once).await;
     let starting = context.finish(meter, "start without a worker", "workflow", &latencies)?;
 
     let started = std::mem::take(&mut *started.lock().unwrap_or_else(PoisonError::into_inner));
@@ -53,7 +52,9 @@ pub(crate) async fn run(context: &Arc<Context>) -> Result<Vec<Phase>, Error> {
         context.ledger.anomaly(error.to_string());
     }
     let done = *context.ledger.completions.borrow();
-    let draining = meter.finish("drain", "workflow", done, Some(&context.client), None)?;
+    let draining = meter
+        .stop(Some(&context.client))?
+        .on("drain", "workflow", done);
     verify(context, started).await;
     Ok(vec![starting, draining])
 }
@@ -89,9 +90,9 @@ async fn start(
 }
 
 async fn verify(context: &Arc<Context>, started: Vec<Started>) {
-    let limit = Limit::Count(started.len() as u64);
+    let count = started.len() as u64;
     let (shared, started) = (Arc::clone(context), Arc::new(started));
-    closed_loop(context.options.concurrency, limit, move |number| {
+    closed_loop(context.options.concurrency, count, move |number| {
         let (context, started) = (Arc::clone(&shared), Arc::clone(&started));
         async move {
             let Started {

@@ -6,16 +6,17 @@ use crate::ledger::Findings;
 use crate::meter::Meter;
 use crate::report::Report;
 
-/// Watches the process for `--seconds`.
+/// Lets the process settle for `--warmup`, then watches it for `--seconds`.
 pub(crate) async fn run(options: &Options) -> Result<Report, Error> {
     let Some(pid) = options.pid else {
         return Err(Error::Unusable(String::from("idle needs --pid")));
     };
+    tokio::time::sleep(seconds_of(options.warmup)).await;
     let meter = Meter::start(Some(pid), None)?;
     tokio::time::sleep(seconds_of(options.seconds.unwrap_or(10.0))).await;
     // Shares are per second, rounded to whole ones.
     let seconds = meter.elapsed().as_secs().max(1);
-    let phase = meter.finish("idle", "second", seconds, None, None)?;
+    let phase = meter.stop(None)?.on("idle", "second", seconds);
     Ok(Report::new(
         options.scenario.name(),
         0,

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{closed_loop, reach};
-use crate::cli::{Limit, OpenBy, seconds_of};
+use crate::cli::{OpenBy, seconds_of};
 use crate::context::Context;
 use crate::error::Error;
 use crate::meter::{Meter, Phase};
@@ -31,7 +31,7 @@ pub(crate) async fn run(context: &Arc<Context>) -> Result<Vec<Phase>, Error> {
         let meter = Meter::start(context.options.pid, None)?;
         tokio::time::sleep(seconds_of(QUIET_SECONDS)).await;
         let seconds = meter.elapsed().as_secs();
-        phases.push(meter.finish("all asleep", "second", seconds, None, None)?);
+        phases.push(meter.stop(None)?.on("all asleep", "second", seconds));
     }
 
     let signals = context.options.size.unwrap_or(DEFAULT_SIGNALS);
@@ -52,30 +52,26 @@ pub(super) async fn create(
     let opened = Arc::new(Mutex::new(Vec::new()));
     let meter = context.meter()?;
     let (shared, list) = (Arc::clone(context), Arc::clone(&opened));
-    let latencies = closed_loop(
-        context.options.concurrency,
-        Limit::Count(count),
-        move |_| {
-            let (context, list) = (Arc::clone(&shared), Arc::clone(&list));
-            async move {
-                let (workflow_id, plan) = context.new_workflow(script);
-                let begun = Instant::now();
-                if let Err(error) = context
-                    .client
-                    .start(&context.queue, &workflow_id, &plan)
-                    .await
-                {
-                    context.ledger.anomaly(format!("{workflow_id}: {error}"));
-                    return None;
-                }
-                let latency = begun.elapsed();
-                list.lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push((workflow_id, plan));
-                Some(latency)
+    let latencies = closed_loop(context.options.concurrency, count, move |_| {
+        let (context, list) = (Arc::clone(&shared), Arc::clone(&list));
+        async move {
+            let (workflow_id, plan) = context.new_workflow(script);
+            let begun = Instant::now();
+            if let Err(error) = context
+                .client
+                .start(&context.queue, &workflow_id, &plan)
+                .await
+            {
+                context.ledger.anomaly(format!("{workflow_id}: {error}"));
+                return None;
             }
-        },
-    )
+            let latency = begun.elapsed();
+            list.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push((workflow_id, plan));
+            Some(latency)
+        }
+    })
     .await;
     let patience = Duration::from_secs(context.options.result_timeout);
     let goal = latencies.count();
@@ -100,17 +96,13 @@ async fn signal_some(
     signals: u64,
 ) -> Latencies {
     let (shared, opened) = (Arc::clone(context), Arc::new(opened));
-    closed_loop(
-        context.options.concurrency,
-        Limit::Count(signals),
-        move |number| {
-            let (context, opened) = (Arc::clone(&shared), Arc::clone(&opened));
-            async move {
-                let (workflow_id, _) = opened.get(scatter(number, opened.len() as u64) as usize)?;
-                signal(&context, workflow_id, number).await
-            }
-        },
-    )
+    closed_loop(context.options.concurrency, signals, move |number| {
+        let (context, opened) = (Arc::clone(&shared), Arc::clone(&opened));
+        async move {
+            let (workflow_id, _) = opened.get(scatter(number, opened.len() as u64) as usize)?;
+            signal(&context, workflow_id, number).await
+        }
+    })
     .await
 }
 

@@ -3,14 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{closed_loop, open};
-use crate::cli::Limit;
+use super::{measure, open};
 use crate::context::Context;
 use crate::error::Error;
 use crate::meter::Phase;
 use crate::payload;
 use crate::script::Plan;
-use crate::stats::Latencies;
 use crate::worker::Worker;
 
 /// Opens workflows, warms up, then measures.
@@ -18,32 +16,17 @@ pub(crate) async fn run(context: &Arc<Context>) -> Result<Vec<Phase>, Error> {
     let _worker = Worker::start(context);
     let count = context.options.concurrency as u64;
     let (opened, _) = open::create(context, count).await?;
-    let opened = Arc::new(opened);
-    drive(context, &opened, context.options.warmup_limit()).await;
-    let meter = context.meter()?;
-    let latencies = drive(context, &opened, context.options.limit()).await;
-    Ok(vec![context.finish(
-        meter,
-        "query to answer",
-        "query",
-        &latencies,
-    )?])
-}
-
-async fn drive(
-    context: &Arc<Context>,
-    opened: &Arc<Vec<(String, Plan)>>,
-    limit: Limit,
-) -> Latencies {
-    let (shared, opened) = (Arc::clone(context), Arc::clone(opened));
-    closed_loop(context.options.concurrency, limit, move |number| {
+    let (shared, opened) = (Arc::clone(context), Arc::new(opened));
+    let once = move |number| {
         let (context, opened) = (Arc::clone(&shared), Arc::clone(&opened));
         async move {
             let (workflow_id, plan) = opened.get(number as usize % opened.len())?;
             query(&context, workflow_id, plan, number).await
         }
-    })
-    .await
+    };
+    let options = &context.options;
+    let (spent, latencies) = measure(options, options.pid, &context.client, once).await?;
+    Ok(vec![spent.on_each("query to answer", "query", &latencies)])
 }
 
 async fn query(context: &Context, workflow_id: &str, plan: &Plan, number: u64) -> Option<Duration> {
