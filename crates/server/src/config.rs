@@ -1,0 +1,265 @@
+//! The command line: `steadfast dev`, with the flags of the reference's `temporal server start-dev`, so
+//! that scripts written for that one work.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use engine::search_attributes::{self, SearchAttributeType};
+
+/// A durable-execution server that speaks Temporal's API.
+#[derive(Debug, Parser)]
+#[command(name = "steadfast", version, about, max_term_width = 100)]
+pub struct CommandLine {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve on this machine, with everything in one SQLite file.
+    Dev(Box<Dev>),
+    /// The reference's spelling of `dev`.
+    #[command(hide = true, subcommand)]
+    Server(ServerCommand),
+}
+
+/// The reference's spelling of `dev`.
+#[derive(Debug, Subcommand)]
+pub enum ServerCommand {
+    /// As `steadfast dev`.
+    StartDev(Box<Dev>),
+}
+
+impl CommandLine {
+    /// The settings of the server to run.
+    pub fn dev(self) -> Dev {
+        match self.command {
+            Command::Dev(dev) | Command::Server(ServerCommand::StartDev(dev)) => *dev,
+        }
+    }
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One line each.
+    Text,
+    /// One JSON object each.
+    Json,
+    /// Several lines each, for the eye.
+    Pretty,
+}
+
+/// Settings of `steadfast dev`.
+#[derive(Debug, Clone, Args)]
+pub struct Dev {
+    /// The SQLite file; created if it is not there.
+    #[arg(short = 'f', long, env = "STEADFAST_DB_FILENAME", default_value = "steadfast.db")]
+    pub db_filename: PathBuf,
+
+    /// Keep everything in memory: all is lost at the end.
+    #[arg(long, env = "STEADFAST_IN_MEMORY", conflicts_with = "db_filename")]
+    pub in_memory: bool,
+
+    /// Port of the gRPC API.
+    #[arg(short, long, env = "STEADFAST_PORT", default_value_t = 7233)]
+    pub port: u16,
+
+    /// Port of health checks and metrics. Default: ten above the API's port.
+    #[arg(long, env = "STEADFAST_HTTP_PORT")]
+    pub http_port: Option<u16>,
+
+    /// A further port where metrics are served.
+    #[arg(long, env = "STEADFAST_METRICS_PORT")]
+    pub metrics_port: Option<u16>,
+
+    /// A further port where HTTP is served.
+    #[arg(long, env = "STEADFAST_UI_PORT")]
+    pub ui_port: Option<u16>,
+
+    /// Address to listen on.
+    #[arg(long, env = "STEADFAST_IP", default_value = "127.0.0.1", value_parser = parse_ip)]
+    pub ip: IpAddr,
+
+    /// Address to listen on for HTTP. Default: the API's.
+    #[arg(long, value_parser = parse_ip)]
+    pub ui_ip: Option<IpAddr>,
+
+    /// A namespace to create if it is not there, besides `default`. Repeatable.
+    #[arg(short, long = "namespace", env = "STEADFAST_NAMESPACE", value_delimiter = ',')]
+    pub namespaces: Vec<String>,
+
+    /// A search attribute to add to the namespaces above, as KEY=TYPE. Repeatable.
+    ///
+    /// Types: Text, Keyword, Int, Double, Bool, Datetime, KeywordList.
+    #[arg(long = "search-attribute", value_name = "KEY=TYPE", value_parser = parse_search_attribute)]
+    pub search_attributes: Vec<(String, SearchAttributeType)>,
+
+    /// A setting by the reference's name, as KEY=JSON. Repeatable. Unknown ones are ignored.
+    #[arg(long = "dynamic-config-value", value_name = "KEY=JSON", value_parser = parse_setting)]
+    pub dynamic_config_values: Vec<(String, serde_json::Value)>,
+
+    /// What to log: debug, info, warn, error, never, or a filter by module.
+    #[arg(long, env = "STEADFAST_LOG_LEVEL", default_value = "warn")]
+    pub log_level: String,
+
+    /// How log lines look.
+    #[arg(long, env = "STEADFAST_LOG_FORMAT", value_enum, default_value = "text")]
+    pub log_format: LogFormat,
+
+    /// Flags of the reference that have no effect here.
+    #[command(flatten)]
+    pub accepted: Accepted,
+}
+
+/// Flags of the reference that are taken, so that scripts work, and do nothing.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Taken and ignored")]
+pub struct Accepted {
+    /// There are no pages to leave out.
+    #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "true")]
+    headless: Option<bool>,
+    /// SQLite is set up for durability, and stays so.
+    #[arg(long, hide = true)]
+    sqlite_pragma: Vec<String>,
+    #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "true")]
+    log_config: Option<bool>,
+    #[arg(long, hide = true)]
+    ui_asset_path: Option<String>,
+    #[arg(long, hide = true)]
+    ui_codec_endpoint: Option<String>,
+    #[arg(long, hide = true)]
+    ui_public_path: Option<String>,
+    #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "true")]
+    ui_disable_news_fetch: Option<bool>,
+    #[arg(long, hide = true)]
+    color: Option<String>,
+    #[arg(short, long, hide = true)]
+    output: Option<String>,
+    #[arg(long, hide = true)]
+    env: Option<String>,
+    #[arg(long, hide = true)]
+    env_file: Option<String>,
+    #[arg(long, hide = true)]
+    profile: Option<String>,
+    #[arg(long, hide = true)]
+    config_file: Option<String>,
+    #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "true")]
+    disable_config_file: Option<bool>,
+    #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "true")]
+    disable_config_env: Option<bool>,
+}
+
+impl Dev {
+    /// Where HTTP is served: the port, and whether it was asked for.
+    pub fn http_port(&self) -> (u16, bool) {
+        match self.http_port {
+            Some(port) => (port, true),
+            // Port 0 means any free one, here as there.
+            None if self.port == 0 => (0, false),
+            None => (self.port.checked_add(10).unwrap_or(0), false),
+        }
+    }
+
+    /// Further ports where the same is served.
+    pub fn further_http_ports(&self) -> Vec<u16> {
+        let mut ports: Vec<u16> = [self.ui_port, self.metrics_port].into_iter().flatten().collect();
+        ports.dedup();
+        ports.retain(|port| *port != self.http_port().0);
+        ports
+    }
+
+    /// Search attributes as the registry keeps them.
+    pub fn search_attributes(&self) -> BTreeMap<String, i32> {
+        let attributes = self.search_attributes.iter();
+        attributes.map(|(name, kind)| (name.clone(), kind.to_wire().into())).collect()
+    }
+}
+
+fn parse_ip(text: &str) -> Result<IpAddr, String> {
+    match text {
+        "localhost" => Ok(Ipv4Addr::LOCALHOST.into()),
+        "" => Ok(Ipv6Addr::UNSPECIFIED.into()),
+        _ => text.parse().map_err(|_| "not an IP address".to_owned()),
+    }
+}
+
+fn parse_search_attribute(text: &str) -> Result<(String, SearchAttributeType), String> {
+    let Some((name, kind)) = text.split_once('=') else {
+        return Err("must be KEY=TYPE".to_owned());
+    };
+    let found = SearchAttributeType::ALL.into_iter().find(|known| known.name().eq_ignore_ascii_case(kind));
+    let Some(kind) = found else {
+        let known: Vec<_> = SearchAttributeType::ALL.map(SearchAttributeType::name).to_vec();
+        return Err(format!("{kind} is not a type; types are {}", known.join(", ")));
+    };
+    if search_attributes::is_reserved(name) {
+        return Err(format!("{name} is reserved by the system"));
+    }
+    Ok((name.to_owned(), kind))
+}
+
+fn parse_setting(text: &str) -> Result<(String, serde_json::Value), String> {
+    let Some((name, value)) = text.split_once('=') else {
+        return Err("must be KEY=JSON".to_owned());
+    };
+    match serde_json::from_str(value) {
+        Ok(value) => Ok((name.to_owned(), value)),
+        Err(error) => Err(format!("the value is not JSON: {error}; quote strings, as in {name}='\"1s\"'")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Dev, clap::Error> {
+        CommandLine::try_parse_from(line.split(' ')).map(CommandLine::dev)
+    }
+
+    #[test]
+    fn the_references_command_line_is_understood() {
+        let dev = parse(
+            "steadfast server start-dev -f x.db -p 7300 --ip localhost --headless --log-level error \
+             -n one -n two --search-attribute A=Keyword --search-attribute B=int --http-port 7301 \
+             --dynamic-config-value limit.maxIDLength=10 --sqlite-pragma journal_mode=wal \
+             --log-config=true --ui-port 8300",
+        )
+        .unwrap();
+        assert_eq!(dev.db_filename, PathBuf::from("x.db"));
+        assert_eq!((dev.port, dev.http_port()), (7300, (7301, true)));
+        assert_eq!(dev.ip, IpAddr::from(Ipv4Addr::LOCALHOST));
+        assert_eq!(dev.namespaces, ["one", "two"]);
+        assert_eq!(dev.search_attributes()["B"], SearchAttributeType::Int.to_wire() as i32);
+        assert_eq!(dev.dynamic_config_values[0].1, serde_json::json!(10));
+        assert_eq!(dev.further_http_ports(), [8300]);
+    }
+
+    #[test]
+    fn defaults() {
+        let dev = parse("steadfast dev").unwrap();
+        assert_eq!((dev.port, dev.http_port()), (7233, (7243, false)));
+        assert!(dev.further_http_ports().is_empty());
+        assert_eq!(dev.log_format, LogFormat::Text);
+    }
+
+    #[test]
+    fn mistakes_are_refused() {
+        for line in [
+            "steadfast",
+            "steadfast dev --ip nowhere",
+            "steadfast dev --search-attribute A",
+            "steadfast dev --search-attribute A=Number",
+            "steadfast dev --search-attribute RunId=Keyword",
+            "steadfast dev --dynamic-config-value limit.maxIDLength=ten",
+            "steadfast dev --port 99999",
+            "steadfast dev --in-memory -f x.db",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+}

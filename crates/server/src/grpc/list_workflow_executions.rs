@@ -1,0 +1,37 @@
+//! ListWorkflowExecutions, and ScanWorkflowExecutions, which is the same without a promise of order.
+
+use proto::temporal::api::workflowservice::v1::{
+    ListWorkflowExecutionsRequest, ListWorkflowExecutionsResponse, ScanWorkflowExecutionsRequest,
+    ScanWorkflowExecutionsResponse,
+};
+
+use super::Server;
+use super::call::NamespaceCall;
+use crate::error::WireError;
+use crate::visibility;
+
+pub(super) async fn list(
+    server: Server,
+    call: NamespaceCall<ListWorkflowExecutionsRequest>,
+) -> Result<ListWorkflowExecutionsResponse, WireError> {
+    let NamespaceCall { request, namespace, .. } = call;
+    let filter = visibility::filter(&request.query, &namespace, server.node.clock.now())?;
+    let store = server.node.store.as_ref();
+    let page =
+        visibility::list(store, namespace.id, &filter, &request.next_page_token, request.page_size);
+    let (executions, next_page_token) = page.await?;
+    Ok(ListWorkflowExecutionsResponse { executions, next_page_token })
+}
+
+pub(super) async fn scan(
+    server: Server,
+    call: NamespaceCall<ScanWorkflowExecutionsRequest>,
+) -> Result<ScanWorkflowExecutionsResponse, WireError> {
+    let NamespaceCall { request, namespace, .. } = call;
+    let filter = visibility::filter(&request.query, &namespace, server.node.clock.now())?;
+    let store = server.node.store.as_ref();
+    let page =
+        visibility::list(store, namespace.id, &filter, &request.next_page_token, request.page_size);
+    let (executions, next_page_token) = page.await?;
+    Ok(ScanWorkflowExecutionsResponse { executions, next_page_token })
+}

@@ -1,0 +1,131 @@
+//! The gRPC side of the API: one file an RPC.
+//!
+//! A request goes through [`service`]: its message is read, versions are checked, its namespace is
+//! resolved; then the RPC's own file validates it, makes an input of it and shapes the answer. No
+//! workflow rule lives here. May depend on everything in this crate but `main`.
+//!
+//! - [`table`]: which method is served by which function.
+//! - [`service`]: from an HTTP request to a handler and back.
+//! - [`listener`]: the port.
+//! - [`validate`]: checks that several RPCs share.
+
+// Clients still send what the API marks as deprecated, and tools still read it.
+#![allow(deprecated)]
+
+mod call;
+mod listener;
+mod service;
+mod table;
+mod validate;
+mod versions;
+
+mod activity_target;
+mod health;
+mod history_page;
+mod namespace_view;
+mod reflection;
+mod task_view;
+
+mod count_workflow_executions;
+mod delete_workflow_execution;
+mod deprecate_namespace;
+mod describe_namespace;
+mod describe_task_queue;
+mod describe_workflow_execution;
+mod get_cluster_info;
+mod get_search_attributes;
+mod get_system_info;
+mod get_workflow_execution_history;
+mod get_workflow_execution_history_reverse;
+mod list_closed_workflow_executions;
+mod list_namespaces;
+mod list_open_workflow_executions;
+mod list_task_queue_partitions;
+mod list_workflow_executions;
+mod operator;
+mod poll_activity_task_queue;
+mod poll_nexus_task_queue;
+mod poll_workflow_task_queue;
+mod query_workflow;
+mod record_activity_task_heartbeat;
+mod record_worker_heartbeat;
+mod register_namespace;
+mod request_cancel_workflow_execution;
+mod reset_sticky_task_queue;
+mod respond_activity_task_canceled;
+mod respond_activity_task_completed;
+mod respond_activity_task_failed;
+mod respond_query_task_completed;
+mod respond_workflow_task_completed;
+mod respond_workflow_task_failed;
+mod shutdown_worker;
+mod signal_with_start_workflow_execution;
+mod signal_workflow_execution;
+mod start_workflow_execution;
+mod terminate_workflow_execution;
+mod update_namespace;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::limits::Limits;
+use tokio::sync::watch;
+
+pub use call::SERVER_VERSION;
+pub use listener::serve;
+
+use crate::namespaces::Namespaces;
+use crate::node::Node;
+
+/// Everything that handlers use.
+pub struct Frontend {
+    /// Executions and task queues.
+    pub node: Arc<Node>,
+    /// The registry.
+    pub namespaces: Arc<Namespaces>,
+    /// The limits of requests.
+    pub limits: Limits,
+    /// How long a history read waits for news (`history.longPollExpirationInterval`).
+    pub history_wait: Duration,
+    /// Where the API is served.
+    pub address: SocketAddr,
+    /// Where HTTP is served.
+    pub http_address: SocketAddr,
+    /// Turns true when the server stops.
+    pub stopping: watch::Receiver<bool>,
+    table: table::Table,
+    counters: service::Counters,
+    reflection: reflection::Reflection,
+    worker_heartbeats: record_worker_heartbeat::WorkerHeartbeats,
+}
+
+/// What a handler gets of the server.
+type Server = Arc<Frontend>;
+
+impl Frontend {
+    /// Puts a frontend before a node.
+    pub fn new(
+        node: Arc<Node>,
+        namespaces: Arc<Namespaces>,
+        limits: Limits,
+        history_wait: Duration,
+        address: SocketAddr,
+        http_address: SocketAddr,
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
+        Self {
+            node,
+            namespaces,
+            limits,
+            history_wait,
+            address,
+            http_address,
+            stopping,
+            table: table::Table::new(),
+            counters: service::Counters::default(),
+            reflection: reflection::Reflection::new(),
+            worker_heartbeats: record_worker_heartbeat::WorkerHeartbeats::default(),
+        }
+    }
+}

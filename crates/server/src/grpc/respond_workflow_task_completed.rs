@@ -1,0 +1,60 @@
+//! RespondWorkflowTaskCompleted. Commands are the engine's matter, but for the namespaces that they
+//! name: those are looked up here, and an unknown one leaves the task started.
+
+use engine::workflow::Input;
+use engine::workflow::input::WorkflowTaskCompleted;
+use engine::workflow::token::{self, WorkflowTaskToken};
+use engine::workflow::transition::Reply as EngineReply;
+use proto::temporal::api::command::v1::Command;
+use proto::temporal::api::command::v1::command::Attributes;
+use proto::temporal::api::workflowservice::v1::{
+    RespondWorkflowTaskCompletedRequest, RespondWorkflowTaskCompletedResponse,
+};
+
+use super::call::NamespaceCall;
+use super::{Server, table, task_view, validate};
+use crate::error::WireError;
+use crate::wire::{self, Reply};
+
+/// The response's field for an inline workflow task.
+const WORKFLOW_TASK: u32 = 1;
+
+pub(super) async fn handle(
+    server: Server,
+    call: NamespaceCall<RespondWorkflowTaskCompletedRequest>,
+    token: WorkflowTaskToken,
+) -> Result<Reply<RespondWorkflowTaskCompletedResponse>, WireError> {
+    let NamespaceCall { request, namespace, .. } = call;
+    validate::identity(&request.identity, &server.limits)?;
+    for name in request.commands.iter().filter_map(other_namespace) {
+        table::find(&server, name)?;
+    }
+    let (workflow_id, run_id) = (token.workflow_id.clone(), token::id(&token.run_id));
+    let completed = WorkflowTaskCompleted { token, request, queries_left: false };
+    let input = Input::WorkflowTaskCompleted(Box::new(completed));
+    let stepped =
+        server.node.shards.step(&namespace, workflow_id.as_str(), Some(run_id), input).await?;
+    let EngineReply::WorkflowTaskCompleted(reply) = stepped.reply else {
+        return Ok(Reply::default());
+    };
+    let response = RespondWorkflowTaskCompletedResponse {
+        activity_tasks: reply.activity_tasks,
+        ..Default::default()
+    };
+    let Some(task) = reply.workflow_task else { return Ok(response.into()) };
+    let history = stepped.history.unwrap_or_default();
+    let run_id = stepped.run_id.to_string();
+    let inline = task_view::workflow_task(&workflow_id, &run_id, task, history, stepped.queries);
+    Ok(Reply::with(response, WORKFLOW_TASK, vec![wire::encode(&inline)]))
+}
+
+/// The namespace that a command names, if it names one.
+fn other_namespace(command: &Command) -> Option<&str> {
+    let name = match command.attributes.as_ref()? {
+        Attributes::StartChildWorkflowExecutionCommandAttributes(a) => &a.namespace,
+        Attributes::SignalExternalWorkflowExecutionCommandAttributes(a) => &a.namespace,
+        Attributes::RequestCancelExternalWorkflowExecutionCommandAttributes(a) => &a.namespace,
+        _ => return None,
+    };
+    (!name.is_empty()).then_some(name)
+}

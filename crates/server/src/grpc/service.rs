@@ -1,0 +1,207 @@
+//! From an HTTP request to a handler and back: routing by name, headers, metrics, the deadline.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::{Arc, RwLock};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http_body::{Body, Frame};
+use hyper::body::Incoming;
+use metrics::{Counter, Histogram, Label, counter, histogram};
+use tonic::Code;
+
+use super::call::Metadata;
+use super::table::{Answer, Method};
+use super::{Frontend, Server, health};
+use crate::error::WireError;
+use crate::wire;
+
+const WORKFLOW_SERVICE: &str = "temporal.api.workflowservice.v1.WorkflowService";
+const OPERATOR_SERVICE: &str = "temporal.api.operatorservice.v1.OperatorService";
+const HEALTH_SERVICE: &str = "grpc.health.v1.Health";
+
+/// Answers one request. All that can go wrong is in the answer.
+pub(super) async fn serve(server: Server, request: Request<Incoming>) -> Response<ReplyBody> {
+    let path = request.uri().path();
+    let Some((service, method)) = path.strip_prefix('/').and_then(|path| path.rsplit_once('/'))
+    else {
+        let text = format!("malformed method name: \"{path}\"");
+        return failure(&WireError::unimplemented(text));
+    };
+    if super::reflection::is_reflection(service) {
+        return server.reflection.serve(request).await;
+    }
+    let known = match service {
+        WORKFLOW_SERVICE => server.table.workflow(method),
+        OPERATOR_SERVICE => server.table.operator(method),
+        HEALTH_SERVICE => return health::serve(method.to_owned(), request).await,
+        _ => return failure(&WireError::unimplemented(format!("unknown service {service}"))),
+    };
+    let Some(name) = known.map(|known| known.name) else {
+        let text = format!("unknown method {method} for service {service}");
+        return failure(&WireError::unimplemented(text));
+    };
+    let started = Instant::now();
+    let is_operator = service == OPERATOR_SERVICE;
+    let operator = |server: &Frontend| match is_operator {
+        true => server.table.operator(name).map(|method| method.operation.clone()),
+        false => server.table.workflow(name).map(|method| method.operation.clone()),
+    };
+    let operation = operator(&server).unwrap_or_else(|| name.into());
+    let answer = call(&server, is_operator, name, request).await;
+    let namespace = answer.namespace.unwrap_or_else(|| Arc::from("_unknown_"));
+    let counted = server.counters.of(&operation, &namespace);
+    counted.requests.increment(1);
+    counted.latency.record(started.elapsed());
+    match answer.result {
+        Ok(framed) => success(framed),
+        Err(error) => {
+            server.counters.error(&operation, &namespace, &counted, error.code);
+            failure(&error)
+        }
+    }
+}
+
+async fn call(server: &Server, operator: bool, name: &str, request: Request<Incoming>) -> Answer {
+    let (head, body) = request.into_parts();
+    let encoding = head.headers.get("grpc-encoding").and_then(|value| value.to_str().ok());
+    let metadata = Metadata::read(&head.headers, tokio::time::Instant::now());
+    let deadline = metadata.deadline;
+    let message = match wire::read(body, encoding).await {
+        Ok(message) => message,
+        Err(error) => return Answer::from(error),
+    };
+    let found = if operator { server.table.operator(name) } else { server.table.workflow(name) };
+    let Some(Method { handler, .. }) = found else {
+        return Answer::from(WireError::unimplemented(format!("unknown method {name}")));
+    };
+    let handling = handler(server.clone(), metadata, message);
+    match deadline {
+        None => handling.await,
+        Some(deadline) => match tokio::time::timeout_at(deadline, handling).await {
+            Ok(answer) => answer,
+            Err(_) => Answer::from(WireError::deadline_exceeded()),
+        },
+    }
+}
+
+/// The counters of one operation in one namespace.
+pub(super) struct Counted {
+    requests: Counter,
+    errors: Counter,
+    latency: Histogram,
+}
+
+/// Metrics by operation and namespace, looked up once per request.
+#[derive(Default)]
+pub(super) struct Counters {
+    known: RwLock<HashMap<(Arc<str>, Arc<str>), Arc<Counted>>>,
+}
+
+fn labels(operation: &Arc<str>, namespace: &Arc<str>) -> Vec<Label> {
+    // Names with characters of their own would be a different series in the users' dashboards.
+    let namespace: String =
+        namespace.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    vec![
+        Label::from_static_parts("service_name", "frontend"),
+        Label::new("operation", operation.to_string()),
+        Label::new("namespace", namespace),
+    ]
+}
+
+impl Counters {
+    fn of(&self, operation: &Arc<str>, namespace: &Arc<str>) -> Arc<Counted> {
+        let key = (operation.clone(), namespace.clone());
+        // A panic while the lock is held cannot leave the map half changed.
+        let known = self.known.read().unwrap_or_else(|e| e.into_inner()).get(&key).cloned();
+        if let Some(known) = known {
+            return known;
+        }
+        let labels = labels(operation, namespace);
+        let counted = Arc::new(Counted {
+            requests: counter!("service_requests", labels.clone()),
+            errors: counter!("service_errors", labels.clone()),
+            latency: histogram!("service_latency", labels),
+        });
+        let mut all = self.known.write().unwrap_or_else(|e| e.into_inner());
+        all.entry(key).or_insert(counted).clone()
+    }
+
+    fn error(&self, operation: &Arc<str>, namespace: &Arc<str>, counted: &Counted, code: Code) {
+        counted.errors.increment(1);
+        let mut labels = labels(operation, namespace);
+        if code == Code::ResourceExhausted {
+            counter!("service_errors_resource_exhausted", labels.clone()).increment(1);
+        }
+        labels.push(Label::new("error_type", format!("{code:?}")));
+        counter!("service_error_with_type", labels).increment(1);
+    }
+}
+
+/// The body of an answer.
+pub(super) enum ReplyBody {
+    /// A message and the trailers behind it.
+    Unary(Option<Bytes>, Option<HeaderMap>),
+    /// A message, and then nothing until the client goes: a watch of something that never changes.
+    Watch(Option<Bytes>),
+    /// Another service's.
+    Other(tonic::body::Body),
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = tonic::Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, tonic::Status>>> {
+        match &mut *self {
+            Self::Unary(data, trailers) => Poll::Ready(
+                data.take().map(Frame::data).or_else(|| trailers.take().map(Frame::trailers)).map(Ok),
+            ),
+            Self::Watch(data) => match data.take() {
+                Some(data) => Poll::Ready(Some(Ok(Frame::data(data)))),
+                None => Poll::Pending,
+            },
+            Self::Other(body) => Pin::new(body).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Unary(data, trailers) => data.is_none() && trailers.is_none(),
+            Self::Watch(_) => false,
+            Self::Other(body) => body.is_end_stream(),
+        }
+    }
+}
+
+fn response(body: ReplyBody) -> Response<ReplyBody> {
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::OK;
+    response.headers_mut().insert("content-type", HeaderValue::from_static("application/grpc"));
+    response
+}
+
+/// An answer with a message.
+pub(super) fn success(framed: Bytes) -> Response<ReplyBody> {
+    let mut trailers = HeaderMap::with_capacity(1);
+    trailers.insert("grpc-status", HeaderValue::from_static("0"));
+    response(ReplyBody::Unary(Some(framed), Some(trailers)))
+}
+
+/// An answer that stays open behind its one message.
+pub(super) fn watch(framed: Bytes) -> Response<ReplyBody> {
+    response(ReplyBody::Watch(Some(framed)))
+}
+
+/// An answer with an error.
+pub(super) fn failure(error: &WireError) -> Response<ReplyBody> {
+    let mut response = response(ReplyBody::Unary(None, None));
+    error.write_headers(response.headers_mut());
+    response
+}

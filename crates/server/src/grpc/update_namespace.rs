@@ -1,0 +1,103 @@
+//! UpdateNamespace.
+
+use std::time::{Duration, SystemTime};
+
+use proto::temporal::api::enums::v1::{NamespaceState, ReplicationState};
+use proto::temporal::api::workflowservice::v1::{
+    UpdateNamespaceRequest, UpdateNamespaceResponse,
+};
+
+use super::Server;
+use super::call::Call;
+use super::namespace_view::{config, info, replication, required, retention_s};
+use crate::error::WireError;
+use crate::namespaces::Record;
+
+/// Worker binaries that a namespace may ban.
+const BAD_BINARIES_MAX: usize = 10;
+
+pub(super) async fn handle(
+    server: Server,
+    call: Call<UpdateNamespaceRequest>,
+) -> Result<UpdateNamespaceResponse, WireError> {
+    let request = call.request;
+    let name = required(&request.namespace)?;
+    let entry =
+        server.namespaces.by_name(name).ok_or_else(|| WireError::namespace_not_found(name))?;
+    if request.promote_namespace {
+        return Err(WireError::invalid(format!(
+            "global namespace is not enabled on this cluster, cannot update global namespace or \
+             promote local namespace: {name}"
+        )));
+    }
+    // Tried on a copy first: a refusal changes nothing.
+    let mut changed = entry.record.clone();
+    apply(&mut changed, &request)?;
+    let entry = server.namespaces.change(name, |record| *record = changed).await?;
+    let mut replication_config = replication();
+    replication_config.set_state(ReplicationState::Normal);
+    Ok(UpdateNamespaceResponse {
+        namespace_info: Some(info(&entry.record, &server.limits)),
+        config: Some(config(&entry.record)),
+        replication_config: Some(replication_config),
+        ..Default::default()
+    })
+}
+
+fn apply(record: &mut Record, request: &UpdateNamespaceRequest) -> Result<(), WireError> {
+    if let Some(update) = &request.update_info {
+        if !update.description.is_empty() {
+            record.description.clone_from(&update.description);
+        }
+        if !update.owner_email.is_empty() {
+            record.owner_email.clone_from(&update.owner_email);
+        }
+        record.data.extend(update.data.clone());
+        change_state(record, update.state())?;
+    }
+    if let Some(config) = &request.config {
+        if let Some(retention) = &config.workflow_execution_retention_ttl
+            && *retention != proto::Duration::default()
+        {
+            record.retention_s = retention_s(Some(retention))?;
+        }
+        for (checksum, given) in config.bad_binaries.iter().flat_map(|bad| &bad.binaries) {
+            let mut bad = given.clone();
+            let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+            bad.create_time = Some(timestamp(since.unwrap_or_default()));
+            record.bad_binaries.insert(checksum.clone(), bad);
+        }
+        let count = record.bad_binaries.len();
+        if count > BAD_BINARIES_MAX {
+            return Err(WireError::invalid(format!(
+                "Total resetBinaries cannot exceed the max limit: current: {count}, max: {BAD_BINARIES_MAX}"
+            )));
+        }
+    }
+    let checksum = &request.delete_bad_binary;
+    if !checksum.is_empty() && record.bad_binaries.remove(checksum).is_none() {
+        let text = format!("Bad binary checksum {checksum} doesn't exists.");
+        return Err(WireError::invalid(text));
+    }
+    Ok(())
+}
+
+fn change_state(record: &mut Record, wanted: NamespaceState) -> Result<(), WireError> {
+    match (record.state(), wanted) {
+        (_, NamespaceState::Unspecified) => Ok(()),
+        (now, wanted) if now == wanted => Ok(()),
+        (NamespaceState::Registered, NamespaceState::Deprecated) => {
+            record.set_state(wanted);
+            Ok(())
+        }
+        _ => Err(WireError::invalid("Invalid namespace state update.")),
+    }
+}
+
+fn timestamp(since_epoch: Duration) -> proto::Timestamp {
+    proto::Timestamp {
+        seconds: i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX),
+        // Nanoseconds below a second always fit.
+        nanos: since_epoch.subsec_nanos() as i32,
+    }
+}

@@ -1,0 +1,214 @@
+//! The `steadfast` binary: reads the command line, opens the store, serves until told to stop.
+
+use std::io::Write;
+use std::net::{IpAddr, SocketAddr};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use steadfast::config::{CommandLine, Dev, LogFormat};
+use steadfast::dynamic_config::{SettingError, Settings};
+use steadfast::grpc::{self, Frontend, SERVER_VERSION};
+use steadfast::http::{self, Metrics};
+use steadfast::namespaces::Namespaces;
+use steadfast::node::{Node, NodeOptions, SystemClock};
+use store::{MemoryStore, SqliteStore, Store};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tracing_subscriber::EnvFilter;
+
+/// Bytes of executions kept in memory.
+const CACHE_BYTES_MAX: usize = 256 << 20;
+
+fn main() -> ExitCode {
+    let line = match CommandLine::try_parse() {
+        Ok(line) => line,
+        Err(error) => return refused(&error),
+    };
+    match run(line.dev()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            let _ = writeln!(std::io::stderr(), "error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Help goes out as it is; a mistake becomes one line that says what to do.
+fn refused(error: &clap::Error) -> ExitCode {
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp
+            | ErrorKind::DisplayVersion
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    ) {
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let text = error.to_string();
+    let first: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+    let _ = writeln!(std::io::stderr(), "{}; see steadfast dev --help", first.join(" "));
+    ExitCode::FAILURE
+}
+
+fn run(dev: Dev) -> Result<(), String> {
+    log_to_stderr(&dev)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("no threads can be started: {error}"))?;
+    runtime.block_on(serve(dev))
+}
+
+fn log_to_stderr(dev: &Dev) -> Result<(), String> {
+    let level = if dev.log_level == "never" { "off" } else { &dev.log_level };
+    let filter = EnvFilter::try_new(level)
+        .map_err(|error| format!("--log-level {level} makes no sense: {error}"))?;
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match dev.log_format {
+        LogFormat::Text => builder.init(),
+        LogFormat::Json => builder.json().init(),
+        LogFormat::Pretty => builder.pretty().init(),
+    }
+    Ok(())
+}
+
+async fn serve(dev: Dev) -> Result<(), String> {
+    let settings = settings(&dev)?;
+    // Ports first: a second server by mistake must not touch the first one's database.
+    let listener = bind(dev.ip, dev.port, "--port").await?;
+    let http_listener = bind_http(&dev).await?;
+    let mut http_listeners = Vec::new();
+    for port in dev.further_http_ports() {
+        http_listeners.push(bind(dev.ui_ip.unwrap_or(dev.ip), port, "--ui-port or --metrics-port").await?);
+    }
+    let address = local(&listener)?;
+    let http_address = local(&http_listener)?;
+    http_listeners.insert(0, http_listener);
+    let metrics = Metrics::install().map_err(|error| format!("metrics: {error}"))?;
+
+    let store = open_store(&dev)?;
+    let cannot_start = |error: store::StoreError| error.to_string();
+    let search_attributes = dev.search_attributes();
+    let namespaces = Namespaces::open(store.clone(), &dev.namespaces, &search_attributes);
+    let namespaces = Arc::new(namespaces.await.map_err(cannot_start)?);
+    let options = NodeOptions {
+        shard_count: 0,
+        cache_bytes_max: CACHE_BYTES_MAX,
+        limits: settings.limits.clone(),
+        clock: Arc::new(SystemClock),
+        seed: uuid::Uuid::new_v4().as_u64_pair().0,
+    };
+    let node = Node::start(options, store, namespaces.clone()).await.map_err(cannot_start)?;
+    // Deletions that a restart cut short go on.
+    for entry in namespaces.deleted() {
+        node.shards.delete_namespace(&entry.namespace);
+    }
+
+    let (stop, stopping) = watch::channel(false);
+    let Settings { limits, history_wait } = settings;
+    let frontend = Arc::new(Frontend::new(
+        node.clone(),
+        namespaces,
+        limits,
+        history_wait,
+        address,
+        http_address,
+        stopping.clone(),
+    ));
+    for listener in http_listeners {
+        tokio::spawn(http::serve(listener, node.clone(), metrics.clone(), stopping.clone()));
+    }
+    tokio::spawn(metrics.upkeep());
+    let served = tokio::spawn(grpc::serve(listener, frontend, stopping));
+    greet(&dev, address, http_address);
+
+    told_to_stop().await?;
+    tracing::info!("stopping");
+    let _ = stop.send(true);
+    tokio::spawn(async {
+        // Who asks twice does not want to wait.
+        if told_to_stop().await.is_ok() {
+            std::process::exit(130);
+        }
+    });
+    node.stop().await;
+    let _ = served.await;
+    Ok(())
+}
+
+fn settings(dev: &Dev) -> Result<Settings, String> {
+    let mut settings = Settings::default();
+    for (name, value) in &dev.dynamic_config_values {
+        match settings.set(name, value) {
+            Ok(()) => {}
+            Err(unknown @ SettingError::Unknown(_)) => tracing::warn!("{unknown}"),
+            Err(wrong @ SettingError::Value { .. }) => {
+                return Err(format!("--dynamic-config-value: {wrong}"));
+            }
+        }
+    }
+    Ok(settings)
+}
+
+async fn bind(ip: IpAddr, port: u16, flag: &str) -> Result<TcpListener, String> {
+    TcpListener::bind((ip, port)).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => format!(
+            "port {port} of {ip} is in use, maybe by another server; choose a free one with {flag}"
+        ),
+        _ => format!("port {port} of {ip} cannot be opened: {error}; see --ip and {flag}"),
+    })
+}
+
+/// A port that was asked for must be free; otherwise any free one will do.
+async fn bind_http(dev: &Dev) -> Result<TcpListener, String> {
+    let ip = dev.ui_ip.unwrap_or(dev.ip);
+    let (port, asked) = dev.http_port();
+    match bind(ip, port, "--http-port").await {
+        Err(_) if !asked => bind(ip, 0, "--http-port").await,
+        bound => bound,
+    }
+}
+
+fn local(listener: &TcpListener) -> Result<SocketAddr, String> {
+    listener.local_addr().map_err(|error| format!("a port has no address: {error}"))
+}
+
+fn open_store(dev: &Dev) -> Result<Arc<dyn Store>, String> {
+    if dev.in_memory {
+        return Ok(Arc::new(MemoryStore::new()));
+    }
+    let opened = SqliteStore::open(&dev.db_filename);
+    let store = opened.map_err(|error| format!("{error}; choose another file with --db-filename"))?;
+    Ok(Arc::new(store))
+}
+
+fn greet(dev: &Dev, address: SocketAddr, http_address: SocketAddr) {
+    let database = if dev.in_memory {
+        "in memory; all is lost at the end".to_owned()
+    } else {
+        let path = std::path::absolute(&dev.db_filename).unwrap_or_else(|_| dev.db_filename.clone());
+        format!("{}; what is acknowledged is on disk", path.display())
+    };
+    let version = env!("CARGO_PKG_VERSION");
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "Steadfast {version} (API of Temporal {SERVER_VERSION})\n");
+    let _ = writeln!(out, "gRPC:      {address}");
+    let _ = writeln!(out, "HTTP:      http://{http_address} (/healthz, /readyz, /metrics)");
+    let _ = writeln!(out, "Database:  {database}");
+    let _ = out.flush();
+}
+
+async fn told_to_stop() -> Result<(), String> {
+    let watch = |kind| signal(kind).map_err(|error| format!("signals cannot be received: {error}"));
+    let (mut interrupt, mut terminate) =
+        (watch(SignalKind::interrupt())?, watch(SignalKind::terminate())?);
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
