@@ -319,16 +319,18 @@ mod tests {
     #[test]
     fn delays_and_timeouts() {
         let seconds = |seconds, nanos| proto::Duration { seconds, nanos };
-        let check = |cron: &str, delay| message(first_task_delay(cron, delay, 0));
+        let check = |cron: &str, delay: Option<proto::Duration>| {
+            message(first_task_delay(cron, delay.as_ref(), 0))
+        };
         assert_eq!(check("", None), None);
         assert_eq!(check("* * * * *", None), None);
         assert_eq!(check("bad", None), text("invalid CronSchedule."));
         assert_eq!(
-            check("* * * * *", Some(&seconds(1, 0))),
+            check("* * * * *", Some(seconds(1, 0))),
             text("CronSchedule and WorkflowStartDelay may not be used together.")
         );
         assert_eq!(
-            check("", Some(&seconds(-1, 0))),
+            check("", Some(seconds(-1, 0))),
             text("An invalid WorkflowStartDelaySeconds is set on request. cause: negative duration")
         );
         assert_eq!(
