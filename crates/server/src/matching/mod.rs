@@ -7,8 +7,6 @@
 //! - [`queue`]: one task queue, its waiting pollers, and what is under way to them.
 
 mod queue;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use engine::time::Timestamp;
+use engine::workflow::Record;
 use engine::workflow::state::State;
 use proto::temporal::api::query::v1::WorkflowQuery;
 use store::ExecutionKey;
@@ -61,6 +62,9 @@ pub(super) struct Cell {
     pub(super) deleting: bool,
     /// Those who wait for it; few cells have any.
     pub(super) waiting: Option<Box<Waiting>>,
+    /// In debug builds: a short journal whole, to fold it again.
+    #[cfg(debug_assertions)]
+    pub(super) journal: Option<Vec<Bytes>>,
 }
 
 /// Who waits for an execution.
@@ -100,6 +104,8 @@ impl Cell {
             snapshot_bytes: 0,
             deleting: false,
             waiting: None,
+            #[cfg(debug_assertions)]
+            journal: Some(Vec::new()),
         }
     }
 
@@ -164,10 +170,45 @@ impl Cell {
     }
 
     /// A record was appended.
-    pub(super) fn recorded(&mut self, first_event_id: i64, history: Bytes, record_bytes: usize) {
+    pub(super) fn recorded(&mut self, first_event_id: i64, history: Bytes, record: Bytes) {
         self.records_since = self.records_since.saturating_add(1);
-        self.bytes_since = self.bytes_since.saturating_add(record_bytes);
+        self.bytes_since = self.bytes_since.saturating_add(record.len());
         self.tail.push(self.state.core.seq, first_event_id, history);
+        #[cfg(debug_assertions)]
+        if let Some(journal) = &mut self.journal {
+            journal.push(record);
+        }
+    }
+
+    /// In debug builds: the state after a step is the fold of the journal and the step's record. Panics if not.
+    /// The check reads the whole journal, so it ends when that gets long.
+    #[cfg_attr(not(debug_assertions), expect(clippy::unused_self))]
+    pub(super) fn check_fold(&mut self, record: Option<&Record>) {
+        #[cfg(not(debug_assertions))]
+        let _ = record;
+        #[cfg(debug_assertions)]
+        {
+            /// Journals with more records are not checked.
+            const CHECKED_MAX: usize = 64;
+            let Some(journal) = &mut self.journal else {
+                return;
+            };
+            if journal.len() > CHECKED_MAX {
+                self.journal = None;
+                return;
+            }
+            let records = journal.iter().cloned().chain(record.map(Record::encode));
+            let id = Arc::clone(&self.key.workflow_id);
+            let folded = engine::workflow::load(id, self.key.run_id, None, records);
+            let same = folded
+                .as_ref()
+                .is_ok_and(|folded| folded.same_durable(&self.state));
+            assert!(
+                same,
+                "not the fold of its journal: {:#?}\nfolded: {folded:#?}",
+                self.state
+            );
+        }
     }
 
     /// A snapshot was written.

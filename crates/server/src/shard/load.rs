@@ -150,6 +150,11 @@ pub(super) fn fold(loaded: Loaded) -> Result<Box<Cell>, String> {
     cell.records_since = u32::try_from(records.len()).unwrap_or(u32::MAX);
     cell.bytes_since = records.iter().map(|(_, bytes)| bytes.len()).sum();
     cell.snapshot_bytes = snapshot_bytes;
+    #[cfg(debug_assertions)]
+    {
+        cell.journal =
+            (snapshot_bytes == 0).then(|| records.iter().map(|(_, bytes)| bytes.clone()).collect());
+    }
     let newest_first = records.into_iter().rev().map_while(|(seq, bytes)| {
         // The engine has just folded these bytes.
         Some((seq, Record::decode(bytes).ok()?.history))

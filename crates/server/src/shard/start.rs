@@ -14,7 +14,6 @@ use super::cell::CommitId;
 use super::history::TaskHistoryPlan;
 use super::message::{AnswerTo, PeerCall, StartAnswer, Target};
 use super::release::{Release, tell_sender};
-use super::step::Before;
 use super::writer::Shard;
 use crate::shard::message::Body;
 use engine::workflow::input::Input;
@@ -54,24 +53,28 @@ impl Shard {
         let mut now = self.steps.next(time);
         let limits = Arc::clone(&self.limits);
         let namespace = &target.namespace;
-        let mut before = None;
+        let mut first_event_id = 0;
         // What is decided rests on the current run as it is, durable or not; or on its being deleted.
         let seen = match current {
             Some(run_id) => self.last_commit(run_id),
             None => self.deleted_with(target),
         };
         let decided = {
-            let cell = current.and_then(|run_id| self.cache.get_mut(run_id));
-            let state = cell.map(|cell| {
-                before = Some(Before::new(&cell.state));
-                &mut cell.state
-            });
+            let mut cell = current.and_then(|run_id| self.cache.get_mut(run_id));
+            if let Some(cell) = &cell {
+                first_event_id = cell.state.core.next_event_id;
+            }
             let env = Env {
                 namespace,
                 limits: &limits,
             };
             catch_unwind(AssertUnwindSafe(|| {
-                engine::workflow::start(state, input, &mut now, env)
+                let state = cell.as_mut().map(|cell| &mut cell.state);
+                let decided = engine::workflow::start(state, input, &mut now, env)?;
+                if let (Some(cell), Some(transition)) = (cell, &decided.current) {
+                    cell.check_fold(transition.record.as_ref());
+                }
+                Ok(decided)
             }))
         };
         self.steps.used(&now);
@@ -92,9 +95,9 @@ impl Shard {
             reply,
         } = outcome;
         let mut commit = seen;
-        if let (Some(run_id), Some(before), Some(transition)) = (current, before, transition) {
+        if let (Some(run_id), Some(transition)) = (current, transition) {
             // The reply is the start's own.
-            let _ = self.settle(namespace, run_id, before, transition, time);
+            let _ = self.settle(namespace, run_id, first_event_id, transition, time);
             commit = commit.max(self.last_commit(run_id));
         }
         if let Some(new_run) = new_run {

@@ -7,10 +7,8 @@ use engine::rejection::Rejection;
 use engine::time::Timestamp;
 use engine::workflow::input::{Input, WorkflowTaskCompleted};
 use engine::workflow::record::Record;
-use engine::workflow::state::State;
 use engine::workflow::transition::{Effect, NewRun, Reply, Transition, WorkflowTask};
 use engine::{Env, Namespace};
-use prost::Message as _;
 use proto::temporal::api::query::v1::{WorkflowQuery, WorkflowQueryResult};
 use proto::temporal::api::workflowservice::v1::TerminateWorkflowExecutionRequest;
 use store::{NewRecord, Snapshot, Write};
@@ -77,14 +75,16 @@ impl Shard {
                 0,
             );
         };
-        let before = Before::new(&cell.state);
+        let first_event_id = cell.state.core.next_event_id;
         let env = Env {
             namespace,
             limits: &limits,
         };
-        let state = &mut cell.state;
+        let cell: &mut Cell = cell;
         let decided = catch_unwind(AssertUnwindSafe(|| {
-            engine::workflow::handle(state, input, &mut now, env)
+            let decided = engine::workflow::handle(&mut cell.state, input, &mut now, env)?;
+            cell.check_fold(decided.record.as_ref());
+            Ok(decided)
         }));
         self.steps.used(&now);
         let Ok(decided) = decided else {
@@ -92,7 +92,7 @@ impl Shard {
         };
         match decided {
             Ok(transition) => {
-                let reply = self.settle(namespace, run_id, before, transition, time);
+                let reply = self.settle(namespace, run_id, first_event_id, transition, time);
                 (reply.map_err(CallError::Rejected), self.last_commit(run_id))
             }
             // A rejection is a read: it may rest on what is not durable yet.
@@ -109,12 +109,12 @@ impl Shard {
         ))
     }
 
-    /// Writes a transition, and holds its effects until it is durable.
+    /// Writes a transition whose events begin with `first_event_id`, and holds its effects until it is durable.
     pub(super) fn settle(
         &mut self,
         namespace: &Arc<Namespace>,
         run_id: Uuid,
-        before: Before,
+        first_event_id: i64,
         transition: Transition,
         now: Timestamp,
     ) -> Result<Reply, Rejection> {
@@ -133,13 +133,12 @@ impl Shard {
             };
             slot = cell.key.slot;
             if let Some(record) = record {
-                before.check(cell, &record);
                 let continued = successor.is_some();
                 let write = write_of(
                     cell,
                     namespace,
                     record,
-                    &before,
+                    first_event_id,
                     row_changed,
                     continued,
                     now,
@@ -172,9 +171,7 @@ impl Shard {
         let key = key_of(slot, &state);
         let mut cell = Box::new(Cell::new(state, key));
         cell.current = true;
-        check_new(&cell, &record);
-        let before = Before::nothing();
-        let write = write_of(&mut cell, namespace, record, &before, true, false, now);
+        let write = write_of(&mut cell, namespace, record, 1, true, false, now);
         let commit = self.pipeline.write(write);
         cell.last_commit = commit;
         self.cache.insert(cell);
@@ -460,14 +457,14 @@ fn write_of(
     cell: &mut Cell,
     namespace: &Namespace,
     record: Record,
-    before: &Before,
+    first_event_id: i64,
     row_changed: bool,
     continued: bool,
     now: Timestamp,
 ) -> Write {
-    let bytes = bytes::Bytes::from(record.encode_to_vec());
+    let bytes = record.encode();
     let mut write = Write::new(cell.key.clone());
-    cell.recorded(before.next_event_id, record.history, bytes.len());
+    cell.recorded(first_event_id, record.history, bytes.clone());
     write.record = Some(NewRecord {
         seq: cell.state.core.seq,
         bytes,
@@ -489,75 +486,4 @@ fn write_of(
         });
     }
     write
-}
-
-/// What must be known of a state before its step.
-pub(super) struct Before {
-    next_event_id: i64,
-    #[cfg(debug_assertions)]
-    state: Option<State>,
-}
-
-#[cfg(debug_assertions)]
-/// States with more pending things than this are not checked: the check copies them.
-const CHECKED_MAX: usize = 64;
-
-impl Before {
-    pub(super) fn new(state: &State) -> Self {
-        Self {
-            next_event_id: state.core.next_event_id,
-            #[cfg(debug_assertions)]
-            state: (state.activities.len() + state.timers.len() + state.children.len()
-                < CHECKED_MAX)
-                .then(|| state.clone()),
-        }
-    }
-
-    /// Before there was a state.
-    fn nothing() -> Self {
-        Self {
-            next_event_id: 1,
-            #[cfg(debug_assertions)]
-            state: None,
-        }
-    }
-
-    /// In debug builds: the state after the step is the fold of the state before it and the record.
-    fn check(&self, cell: &Cell, record: &Record) {
-        #[cfg(debug_assertions)]
-        if let Some(before) = &self.state
-            && let Some(snapshot) = engine::workflow::snapshot(before)
-        {
-            check_fold(cell, Some(snapshot), record);
-        }
-        #[cfg(not(debug_assertions))]
-        let _ = (cell, record);
-    }
-}
-
-/// In debug builds: the state of a new run is the fold of its first record.
-fn check_new(cell: &Cell, record: &Record) {
-    #[cfg(debug_assertions)]
-    check_fold(cell, None, record);
-    #[cfg(not(debug_assertions))]
-    let _ = (cell, record);
-}
-
-#[cfg(debug_assertions)]
-fn check_fold(cell: &Cell, snapshot: Option<bytes::Bytes>, record: &Record) {
-    let key = &cell.key;
-    let folded = engine::workflow::load(
-        Arc::clone(&key.workflow_id),
-        key.run_id,
-        snapshot,
-        [bytes::Bytes::from(record.encode_to_vec())],
-    );
-    let same = folded
-        .as_ref()
-        .is_ok_and(|folded| folded.same_durable(&cell.state));
-    assert!(
-        same,
-        "state differs from the fold of its journal: {:?}\nfolded: {folded:?}",
-        cell.state
-    );
 }

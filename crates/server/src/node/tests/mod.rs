@@ -1,0 +1,10 @@
+//! Stories of one node: what a frontend sees of shards, matching and waiters over a store.
+
+mod bed;
+mod deletion;
+mod faults;
+mod history;
+mod life;
+mod polls;
+mod queries;
+mod restart;

@@ -1,0 +1,151 @@
+//! Polls: who gets what, and that nothing is lost on the way.
+
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use tokio::time::Instant;
+
+use super::bed::{Bed, sticky};
+use crate::matching::QueueKind;
+use crate::node::{Node, Poll, PolledKind};
+
+#[tokio::test]
+async fn a_poll_without_tasks_ends_with_nothing() {
+    let bed = Bed::new().await;
+    let poll = Poll {
+        until: Instant::now(),
+        ..bed.poll("q")
+    };
+    assert!(
+        bed.node
+            .poll_workflow_task(&bed.namespace, poll)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    let described = bed
+        .node
+        .matching
+        .describe(bed.namespace.id, "q", QueueKind::Workflow);
+    assert_eq!(described.pollers.len(), 1);
+}
+
+#[tokio::test]
+async fn a_waiting_poll_is_served() {
+    let bed = Bed::new().await;
+    let mut poll = Box::pin(bed.workflow_task());
+    assert!((&mut poll).now_or_never().is_none());
+    let run_id = bed.start("order-1").await;
+    assert_eq!(poll.await.run_id, run_id);
+}
+
+#[tokio::test]
+async fn a_task_delivered_to_a_poller_that_is_gone_goes_to_the_next() {
+    let bed = Bed::new().await;
+    let poll = bed.poll("q").into();
+    let mut gone = Box::pin(
+        bed.node
+            .matching
+            .poll(bed.namespace.id, QueueKind::Workflow, &poll),
+    );
+    assert!((&mut gone).now_or_never().is_none());
+    let run_id = bed.start("order-1").await;
+    // Delivered, but never looked at.
+    drop(gone);
+    assert_eq!(bed.workflow_task().await.run_id, run_id);
+}
+
+#[tokio::test]
+async fn a_delivery_that_is_not_claimed_goes_back() {
+    let bed = Bed::new().await;
+    let run_id = bed.start("order-1").await;
+    let poll = bed.poll("q").into();
+    let delivery = bed
+        .node
+        .matching
+        .poll(bed.namespace.id, QueueKind::Workflow, &poll)
+        .await;
+    assert!(delivery.is_some());
+    drop(delivery);
+    assert_eq!(bed.workflow_task().await.run_id, run_id);
+}
+
+#[tokio::test]
+async fn a_sticky_queue_is_used_while_somebody_polls_it() {
+    let bed = Bed::new().await;
+    let run_id = bed.start("order-1").await;
+    let task = bed.workflow_task().await;
+    bed.complete_with(&task, sticky(vec![], "sticky-1", Duration::from_secs(10)))
+        .await;
+    let mut poll = Box::pin(bed.workflow_task_of("sticky-1"));
+    assert!((&mut poll).now_or_never().is_none());
+    bed.signal("order-1", "go").await.unwrap();
+    let task = poll.await;
+    assert_eq!(task.run_id, run_id);
+    let PolledKind::WorkflowTask { task: started, .. } = &task.kind else {
+        panic!("a query")
+    };
+    assert_eq!(started.history_from, started.previous_started_event_id + 1);
+    bed.complete_with(&task, sticky(vec![], "sticky-1", Duration::from_secs(10)))
+        .await;
+
+    // Nobody for more than ten seconds: the next one is on the normal queue at once.
+    bed.clock.advance(Duration::from_secs(11));
+    bed.signal("order-1", "again").await.unwrap();
+    assert_eq!(bed.workflow_task().await.run_id, run_id);
+}
+
+#[tokio::test]
+async fn tasks_of_an_unloaded_sticky_queue_go_to_the_normal_one() {
+    let bed = Bed::new().await;
+    let run_id = bed.start("order-1").await;
+    let task = bed.workflow_task().await;
+    bed.complete_with(&task, sticky(vec![], "sticky-1", Duration::from_secs(10)))
+        .await;
+    let now = Poll {
+        until: Instant::now(),
+        ..bed.poll("sticky-1")
+    };
+    assert!(
+        bed.node
+            .poll_workflow_task(&bed.namespace, now)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    bed.signal("order-1", "go").await.unwrap();
+    bed.node
+        .matching
+        .unload_sticky(bed.namespace.id, "sticky-1");
+    assert_eq!(bed.workflow_task().await.run_id, run_id);
+}
+
+#[tokio::test]
+async fn a_backlog_is_counted() {
+    let bed = Bed::new().await;
+    for i in 0..5 {
+        bed.start(&format!("order-{i}")).await;
+    }
+    let described = bed
+        .node
+        .matching
+        .describe(bed.namespace.id, "q", QueueKind::Workflow);
+    assert_eq!(described.stats.backlog_count, 5);
+    bed.workflow_task().await;
+    let described = bed
+        .node
+        .matching
+        .describe(bed.namespace.id, "q", QueueKind::Workflow);
+    assert_eq!(described.stats.backlog_count, 4);
+}
+
+#[test]
+fn a_poll_is_held_a_little_shorter_than_the_client_waits() {
+    let s = Duration::from_secs;
+    let hold = |left| Node::poll_hold(Some(left));
+    assert_eq!(hold(s(75)), Some(Duration::from_millis(58_500)));
+    assert_eq!(hold(s(10)), Some(Duration::from_millis(8_500)));
+    assert_eq!(hold(s(2)), Some(s(1)));
+    assert_eq!(hold(Duration::from_millis(999)), None);
+    assert_eq!(Node::poll_hold(None), Some(Duration::from_millis(58_500)));
+}
