@@ -1,8 +1,20 @@
 //! Spans of time in the notation of Go, which the wire's users write: `1h30m`, `-1.5h`, `300ms`.
 
-/// Parses a span into nanoseconds: a sign, then numbers with units `ns`, `us`, `µs`, `ms`, `s`, `m`
-/// or `h`, or a plain `0`. None for anything else, and for more than 292 years.
+/// Parses a span into nanoseconds: a sign, then numbers with units `ns`, `us`, `µs`, `ms`, `s`,
+/// `m` or `h`, or a plain `0`. None for anything else, and for more than 292 years.
 pub fn parse(text: &str) -> Option<i64> {
+    parse_units(text, unit_ns)
+}
+
+/// As [`parse`], with one more unit: `d`, of 24 hours.
+pub fn parse_with_days(text: &str) -> Option<i64> {
+    parse_units(text, |unit| match unit {
+        "d" => Some(24 * 3_600_000_000_000),
+        _ => unit_ns(unit),
+    })
+}
+
+fn parse_units(text: &str, unit_ns: impl Fn(&str) -> Option<i128>) -> Option<i64> {
     let (negative, mut rest) = match text.as_bytes().first()? {
         b'-' => (true, &text[1..]),
         b'+' => (false, &text[1..]),

@@ -461,4 +461,11 @@ fn spans_in_the_notation_of_go() {
     for (text, expected) in cases {
         assert_eq!(duration::parse(text), expected, "{text:?}");
     }
+    let day = 86_400_000_000_000;
+    assert_eq!(
+        duration::parse_with_days("1.5d2h"),
+        Some(day * 3 / 2 + day / 12)
+    );
+    assert_eq!(duration::parse_with_days("10d"), Some(10 * day));
+    assert_eq!(duration::parse_with_days("1w"), None);
 }

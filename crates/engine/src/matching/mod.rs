@@ -5,7 +5,8 @@
 //!
 //! Tasks leave by priority, then fairly by weight between fairness keys, then first in, first out;
 //! they go to the poller that has waited longest. Both wait at the same time only while a rate
-//! limit holds them apart; a poller that asks just when it lets go is served at once. What a task and a poller are is the caller's matter: small references, not payloads.
+//! limit holds them apart; a poller that asks just when it lets go is served at once. What a task
+//! and a poller are is the caller's matter: small references, not payloads.
 //!
 //! Rules: behaviour sections 3.4 (sticky and idle times), 10.5 (statistics, rate limits).
 
