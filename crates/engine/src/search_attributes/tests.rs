@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used)]
-
 use std::collections::BTreeMap;
 
 use proto::temporal::api::common::v1::{Payload, SearchAttributes};
