@@ -327,12 +327,15 @@ impl State {
 }
 
 impl Problem {
+    pub(crate) const FAILED: &str = "WorkflowTaskFailed";
+    pub(crate) const TIMED_OUT: &str = "WorkflowTaskTimedOut";
+
     /// A failed task, by the wire's cause.
     pub(crate) fn failed(cause: i32) -> Self {
         let cause = WorkflowTaskFailedCause::try_from(cause).unwrap_or_default();
         let name = camel(cause.as_str_name(), "WORKFLOW_TASK_FAILED_CAUSE_");
         Self {
-            category: "WorkflowTaskFailed",
+            category: Self::FAILED,
             cause: format!("WorkflowTaskFailedCause{name}"),
         }
     }
@@ -342,7 +345,7 @@ impl Problem {
         let timeout = TimeoutType::try_from(timeout_type).unwrap_or_default();
         let name = camel(timeout.as_str_name(), "TIMEOUT_TYPE_");
         Self {
-            category: "WorkflowTaskTimedOut",
+            category: Self::TIMED_OUT,
             cause: format!("WorkflowTaskTimedOutCause{name}"),
         }
     }

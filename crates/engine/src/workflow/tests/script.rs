@@ -1,0 +1,554 @@
+//! Carries out the inputs of a story and says what happened. The verbs are those of [`Script::play`].
+
+use std::collections::BTreeMap;
+
+use proto::temporal::api::workflowservice::v1::{
+    RespondWorkflowTaskFailedRequest, SignalWorkflowExecutionRequest,
+    TerminateWorkflowExecutionRequest,
+};
+
+use super::show::Show;
+use super::words::{Words, span};
+use super::world::{Broken, Delivered, Mail, World};
+use super::{commands, requests};
+use crate::rejection::Rejection;
+use crate::time::Timestamp;
+use crate::workflow::input::{
+    ActivityFailed, ActivityTarget, Input, RequestCancel, StartActivityTask, StartWorkflowTask,
+    WorkflowTaskCompleted,
+};
+use crate::workflow::token::{self, WorkflowTaskToken};
+use crate::workflow::transition::{Reply, WorkflowTask, WorkflowTaskCompletedReply};
+use crate::workflow::{StartInput, StartReply, describe, query, unstored_events};
+
+/// One story under way.
+pub(super) struct Script {
+    world: World,
+    /// Tasks and tokens that the story gave a name.
+    workflow_tasks: BTreeMap<String, WorkflowTaskToken>,
+    activity_tasks: BTreeMap<String, bytes::Bytes>,
+    last_delivered: Option<Mail>,
+    claims: u32,
+}
+
+/// What an input did, as text; or what broke.
+type Played = Result<String, Broken>;
+
+impl Script {
+    pub(super) fn new() -> Self {
+        Self {
+            world: World::new(7),
+            workflow_tasks: BTreeMap::new(),
+            activity_tasks: BTreeMap::new(),
+            last_delivered: None,
+            claims: 0,
+        }
+    }
+
+    /// Carries out one line.
+    pub(super) fn play(&mut self, line: &str) -> Played {
+        let mut words = Words::parse(line)?;
+        let verb = words.verb()?;
+        let out = match verb.as_str() {
+            "limits" => {
+                requests::limits(&mut words, &mut self.world.limits).map(|()| String::new())
+            }
+            "start" => self.start(&mut words),
+            "signal-with-start" => self.signal_with_start(&mut words),
+            "signal" => self.signal(&mut words),
+            "cancel" => self.cancel(&mut words),
+            "terminate" => self.terminate(&mut words),
+            "reset-sticky" => {
+                let run = self.target(&mut words)?;
+                self.step(run, Input::ResetStickyTaskQueue)
+            }
+            "worker" => self.worker(&mut words),
+            "activity" => self.activity(&mut words),
+            "clock" => self.clock(&mut words),
+            "deadline" => {
+                let run = self.target(&mut words)?;
+                self.step(run, Input::Deadline)
+            }
+            "crash" => self.world.crash().map(|()| String::new()),
+            "deliver" => self.deliver(&mut words),
+            "lose" => self
+                .world
+                .mail
+                .pop_front()
+                .map(|_| String::new())
+                .ok_or("no mail".into()),
+            "resend" => {
+                self.world.resend();
+                Ok(String::new())
+            }
+            "describe" => self.describe(&mut words),
+            "unstored" => self.unstored(&mut words),
+            "query" => self.query(&mut words),
+            _ => Err(format!("no verb {verb}")),
+        }?;
+        words.end()?;
+        Ok(self.drain() + &out)
+    }
+
+    /// Everything that happened and was not shown, and the deadlines that moved.
+    fn drain(&mut self) -> String {
+        let mut out = String::new();
+        let world = &mut self.world;
+        let happened = std::mem::take(&mut world.happened);
+        let mut shown = 0;
+        for step in happened {
+            let show = Show::new(&world.runs, world.now);
+            let text = show.step(&step);
+            if !text.is_empty() && step.run != shown {
+                out.push_str(&format!("in {}:\n", world.runs[step.run].label));
+                shown = step.run;
+            }
+            out.push_str(&text);
+        }
+        for run in 0..world.runs.len() {
+            let text = deadline(world, run);
+            if !text.is_empty() && run != shown {
+                out.push_str(&format!("in {}:\n", world.runs[run].label));
+                shown = run;
+            }
+            out.push_str(&text);
+        }
+        out
+    }
+
+    /// The run that is meant: `wf=` a workflow id, or a run's label; without it the first workflow.
+    fn target(&mut self, words: &mut Words) -> Result<usize, String> {
+        let runs = &self.world.runs;
+        let Some(name) = words.text("wf") else {
+            let first = runs.first().ok_or("no run")?.state.workflow_id.clone();
+            return self
+                .world
+                .current(&first)
+                .ok_or_else(|| "no run".to_owned());
+        };
+        let first_run = name.strip_suffix("/1");
+        let labelled = runs.iter().position(|run| {
+            first_run.map_or(run.label == name && name.contains('/'), |id| {
+                run.label == id
+            })
+        });
+        labelled
+            .or_else(|| self.world.current(&name))
+            .ok_or_else(|| format!("no run {name}"))
+    }
+
+    fn step(&mut self, run: usize, input: Input) -> Played {
+        let outcome = self.world.step(run, input)?;
+        Ok(match outcome {
+            Ok(reply) => self.reply(&reply),
+            Err(rejection) => self.rejected(&rejection),
+        })
+    }
+
+    fn show(&self) -> Show<'_> {
+        Show::new(&self.world.runs, self.world.now)
+    }
+
+    fn rejected(&self, rejection: &Rejection) -> String {
+        let name = format!("{rejection:?}");
+        let end = name
+            .find(|c: char| !c.is_alphanumeric())
+            .unwrap_or(name.len());
+        let mut text = format!("rejected {}: {rejection}\n", &name[..end]);
+        if let Rejection::AlreadyStarted {
+            start_request_id,
+            run_id,
+            first_execution_run_id,
+            ..
+        } = rejection
+        {
+            text.push_str(&format!(
+                "  start_request={start_request_id} run={run_id} first={first_execution_run_id}\n"
+            ));
+        }
+        self.show().masked(&text)
+    }
+
+    fn reply(&self, reply: &Reply) -> String {
+        match reply {
+            Reply::Done | Reply::Signaled | Reply::ActivityTaskFailed | Reply::PeerAnswer(_) => {
+                String::new()
+            }
+            Reply::WorkflowTask(task) => self.show().workflow_task(task),
+            Reply::ActivityTask(task) => self.show().activity_task(task),
+            Reply::WorkflowTaskCompleted(reply) => self.completed_reply(reply),
+            Reply::Heartbeat { cancel_requested } => {
+                format!("reply cancel_requested={cancel_requested}\n")
+            }
+        }
+    }
+
+    fn completed_reply(&self, reply: &WorkflowTaskCompletedReply) -> String {
+        let task = reply.workflow_task.as_ref();
+        let mut text = task.map_or_else(String::new, |task| self.show().workflow_task(task));
+        for task in &reply.activity_tasks {
+            text.push_str(&self.show().activity_task(task));
+        }
+        text
+    }
+
+    fn started(&self, reply: Result<StartReply, Rejection>) -> String {
+        let reply = match reply {
+            Ok(reply) => reply,
+            Err(rejection) => return self.rejected(&rejection),
+        };
+        let mut text = String::new();
+        let last = self.world.runs.last();
+        let new = self.world.happened.iter().any(|step| {
+            step.record
+                .as_ref()
+                .is_some_and(|_| step.run + 1 == self.world.runs.len())
+                && self.world.runs[step.run].journal.len() == 1
+        });
+        if !(new && last.is_some_and(|run| run.state.run_id == reply.run_id) && reply.started) {
+            text = format!(
+                "reply started={} run={} first={} status={:?}\n",
+                reply.started, reply.run_id, reply.first_execution_run_id, reply.status
+            );
+        }
+        if let Some(task) = &reply.eager_workflow_task {
+            text.push_str(&self.show().workflow_task(task));
+        }
+        self.show().masked(&text)
+    }
+
+    fn start(&mut self, words: &mut Words) -> Played {
+        let request = requests::start(words);
+        let id = request.workflow_id.clone();
+        let reply = self
+            .world
+            .start(&id, StartInput::Start(Box::new(request)))?;
+        if let (Ok(reply), Some(run)) = (&reply, self.world.current(&id))
+            && reply.eager_workflow_task.is_some()
+        {
+            self.world.runs[run]
+                .task
+                .clone_from(&reply.eager_workflow_task);
+        }
+        Ok(self.started(reply))
+    }
+
+    fn signal_with_start(&mut self, words: &mut Words) -> Played {
+        let request = requests::signal_with_start(words);
+        let id = request.workflow_id.clone();
+        let input = StartInput::SignalWithStart(Box::new(request));
+        let reply = self.world.start(&id, input)?;
+        Ok(self.started(reply))
+    }
+
+    fn signal(&mut self, words: &mut Words) -> Played {
+        let run = self.target(words)?;
+        let request = SignalWorkflowExecutionRequest {
+            signal_name: words.text_or("name", "s"),
+            input: words.text("input").map(|text| requests::payloads(&text)),
+            request_id: words.text_or("request", ""),
+            ..SignalWorkflowExecutionRequest::default()
+        };
+        self.step(run, Input::Signal(Box::new(request)))
+    }
+
+    fn cancel(&mut self, words: &mut Words) -> Played {
+        let run = self.target(words)?;
+        let request = RequestCancel {
+            reason: words.text_or("reason", ""),
+            ..RequestCancel::default()
+        };
+        self.step(run, Input::RequestCancel(request))
+    }
+
+    fn terminate(&mut self, words: &mut Words) -> Played {
+        let run = self.target(words)?;
+        let request = TerminateWorkflowExecutionRequest {
+            reason: words.text_or("reason", ""),
+            ..TerminateWorkflowExecutionRequest::default()
+        };
+        self.step(run, Input::Terminate(Box::new(request)))
+    }
+
+    fn worker(&mut self, words: &mut Words) -> Played {
+        let what = words.verb()?;
+        let run = self.target(words)?;
+        match what.as_str() {
+            "polls" => {
+                let name = words.text("as");
+                let input = self.claim(run, words)?;
+                let text = self.step(run, input)?;
+                if let (Some(name), Some(task)) = (name, &self.world.runs[run].task) {
+                    self.workflow_tasks.insert(name, task.token.clone());
+                }
+                Ok(text)
+            }
+            "completes" => {
+                let token = self.token(run, words)?;
+                let request = commands::completion(words);
+                let completed = WorkflowTaskCompleted {
+                    token,
+                    request,
+                    queries_left: false,
+                };
+                self.step(run, Input::WorkflowTaskCompleted(Box::new(completed)))
+            }
+            "fails" => {
+                let token = self.token(run, words)?;
+                let request = RespondWorkflowTaskFailedRequest {
+                    cause: requests::task_failed_cause(
+                        &words.text_or("cause", "WorkflowWorkerUnhandledFailure"),
+                    ),
+                    failure: words
+                        .text("failure")
+                        .map(|text| requests::failure_of(&text)),
+                    ..RespondWorkflowTaskFailedRequest::default()
+                };
+                self.step(run, Input::WorkflowTaskFailed(token, Box::new(request)))
+            }
+            _ => Err(format!("no verb worker {what}")),
+        }
+    }
+
+    /// A poller's claim of the last offer, or of what the words say.
+    fn claim(&mut self, run: usize, words: &mut Words) -> Result<Input, String> {
+        let offer = self.world.runs[run].workflow_offer.as_ref();
+        let scheduled = words.number("scheduled");
+        let attempt = words.number("attempt");
+        let normal = words.flag("normal");
+        self.claims += 1;
+        let request_id = words.text_or("request", &format!("claim-{}", self.claims));
+        Ok(Input::StartWorkflowTask(StartWorkflowTask {
+            scheduled_event_id: scheduled
+                .or(offer.map(|o| o.scheduled_event_id))
+                .ok_or("no workflow task was offered")?,
+            attempt: attempt.map_or_else(|| offer.map_or(1, |o| o.attempt), |a| a as i32),
+            request_id,
+            identity: "worker".to_owned(),
+            sticky: !normal && offer.is_some_and(|o| o.sticky_queue.is_some()),
+        }))
+    }
+
+    /// The token of a named task; else of the one that is started, which may mean to claim it first.
+    fn token(&mut self, run: usize, words: &mut Words) -> Result<WorkflowTaskToken, String> {
+        if let Some(name) = words.text("token") {
+            let named = self.workflow_tasks.get(&name).cloned();
+            return named.ok_or_else(|| format!("no task {name}"));
+        }
+        if self.world.runs[run].state.started_workflow_task().is_none() {
+            let claim = self.claim(run, &mut Words::default())?;
+            if let Err(rejection) = self.world.step(run, claim)? {
+                return Err(format!("the claim was refused: {rejection}"));
+            }
+        }
+        let task: Option<&WorkflowTask> = self.world.runs[run].task.as_ref();
+        task.map(|task| task.token.clone())
+            .ok_or_else(|| "no task was handed out".to_owned())
+    }
+
+    fn activity(&mut self, words: &mut Words) -> Played {
+        let what = words.verb()?;
+        let run = self.target(words)?;
+        let id = words.text_or("id", "a");
+        let identity = "worker".to_owned();
+        if what == "starts" {
+            let name = words.text("as");
+            let input = self.activity_claim(run, &id, words)?;
+            let text = self.step(run, input)?;
+            if let Some(name) = name {
+                let token = self.world.runs[run].activity_tokens.get(&id);
+                let token = token.ok_or("no token")?.clone();
+                self.activity_tasks.insert(name, token);
+            }
+            return Ok(text);
+        }
+        let target = self.activity_target(run, &id, words)?;
+        let details = |words: &mut Words| words.text("details").map(|t| requests::payloads(&t));
+        let input = match what.as_str() {
+            "completes" => {
+                let result = words.text("result").map(|text| requests::payloads(&text));
+                Input::ActivityTaskCompleted(target, result, identity)
+            }
+            "fails" => Input::ActivityTaskFailed(
+                target,
+                Box::new(ActivityFailed {
+                    last_heartbeat_details: details(words),
+                    failure: Some(requests::failure(words)),
+                    identity,
+                }),
+            ),
+            "heartbeats" => Input::ActivityTaskHeartbeat(target, details(words), identity),
+            "cancels" => Input::ActivityTaskCanceled(target, details(words), identity),
+            _ => return Err(format!("no verb activity {what}")),
+        };
+        self.step(run, input)
+    }
+
+    fn activity_claim(&mut self, run: usize, id: &str, words: &mut Words) -> Result<Input, String> {
+        let run = &self.world.runs[run];
+        let scheduled = run.state.activity_ids.get(id).map(|found| found.0);
+        let scheduled = words
+            .number("scheduled")
+            .or(scheduled)
+            .ok_or("no such activity")?;
+        let offered = run
+            .activity_offers
+            .get(&scheduled)
+            .map(|offer| i64::from(offer.attempt));
+        let attempt = words
+            .number("attempt")
+            .or(offered)
+            .ok_or("it was not offered")?;
+        self.claims += 1;
+        Ok(Input::StartActivityTask(StartActivityTask {
+            scheduled_event_id: scheduled,
+            attempt: attempt as i32,
+            request_id: words.text_or("request", &format!("claim-{}", self.claims)),
+            identity: "worker".to_owned(),
+        }))
+    }
+
+    /// By id, by a named token, or by the token of the last start; the attempt is claimed if nobody has it.
+    fn activity_target(
+        &mut self,
+        run: usize,
+        id: &str,
+        words: &mut Words,
+    ) -> Result<ActivityTarget, String> {
+        if words.flag("by-id") {
+            return Ok(ActivityTarget::Id(id.to_owned()));
+        }
+        let decode = |bytes: &bytes::Bytes| {
+            let token = token::activity_task(bytes).map_err(|error| error.to_string())?;
+            Ok(ActivityTarget::Token(token))
+        };
+        if let Some(name) = words.text("token") {
+            return decode(self.activity_tasks.get(&name).ok_or("no such token")?);
+        }
+        let state = &self.world.runs[run].state;
+        let pending = state
+            .activity_ids
+            .get(id)
+            .and_then(|at| state.activities.get(&at.0));
+        if state.is_open() && pending.is_some_and(|a| a.started.is_none()) {
+            let claim = self.activity_claim(run, id, &mut Words::default())?;
+            if let Err(rejection) = self.world.step(run, claim)? {
+                return Err(format!("the claim was refused: {rejection}"));
+            }
+        }
+        let token = self.world.runs[run].activity_tokens.get(id);
+        decode(token.ok_or("it was never started")?)
+    }
+
+    /// Time passes; every deadline on the way fires when it is due, or once, late, after a `jump`.
+    fn clock(&mut self, words: &mut Words) -> Played {
+        let from = self.world.now;
+        let to = from.after(span(&words.verb()?));
+        let jump = words.flag("jumps");
+        let mut out = String::new();
+        let mut guard = 0;
+        while let Some((at, run)) = self.world.next_deadline().filter(|(at, _)| *at <= to) {
+            self.world.now = if jump { to } else { at.max(self.world.now) };
+            let reply = self.step(run, Input::Deadline)?;
+            let text = self.drain() + &reply;
+            if self.world.now != to {
+                out.push_str(&format!("at {}:\n", since(from, self.world.now)));
+            }
+            out.push_str(&text);
+            guard += 1;
+            if guard > 1000 {
+                return Err("the deadline does not move".to_owned());
+            }
+        }
+        self.world.now = to;
+        for run in &mut self.world.runs {
+            // Deadlines are shown relative to now, and only when they move.
+            run.shown_deadline = run.state.next_deadline();
+        }
+        Ok(out)
+    }
+
+    /// Brings the first thing under way to where it goes; `all` until nothing is under way; `again` the
+    /// last one once more.
+    fn deliver(&mut self, words: &mut Words) -> Played {
+        let all = words.flag("all");
+        let again = words.flag("again");
+        let mut out = String::new();
+        loop {
+            let mail = if again {
+                self.last_delivered.clone()
+            } else {
+                self.world.mail.pop_front()
+            };
+            let Some(mail) = mail else {
+                return if all {
+                    Ok(out)
+                } else {
+                    Err("nothing is under way".to_owned())
+                };
+            };
+            self.last_delivered = Some(mail.clone());
+            let delivered = self.world.deliver(mail)?;
+            let text = self.drain();
+            out.push_str(&text);
+            if let Delivered::Message(answer) = delivered {
+                out.push_str(&self.show().masked(&format!("answers {answer:?}\n")));
+            }
+            if !all {
+                return Ok(out);
+            }
+        }
+    }
+
+    fn describe(&mut self, words: &mut Words) -> Played {
+        let run = self.target(words)?;
+        let described = describe(&self.world.runs[run].state, self.world.now);
+        Ok(self.show().described(&described))
+    }
+
+    fn unstored(&mut self, words: &mut Words) -> Played {
+        let run = self.target(words)?;
+        let events = unstored_events(&self.world.runs[run].state);
+        let mut out = String::new();
+        for event in &events.certain {
+            out.push_str(&format!("certain {}\n", self.show().event(event)));
+        }
+        for event in &events.transient {
+            out.push_str(&format!("transient {}\n", self.show().event(event)));
+        }
+        Ok(out)
+    }
+
+    fn query(&mut self, words: &mut Words) -> Played {
+        let run = self.target(words)?;
+        let condition = requests::reject_condition(&words.text_or("reject", "None"));
+        Ok(match query::route(&self.world.runs[run].state, condition) {
+            Ok(route) => format!("route {route:?}\n"),
+            Err(rejection) => self.rejected(&rejection),
+        })
+    }
+}
+
+/// A run's deadline, if it moved since it was last shown.
+fn deadline(world: &mut World, run: usize) -> String {
+    let now = world.now;
+    let run = &mut world.runs[run];
+    let deadline = run.state.next_deadline();
+    if deadline == std::mem::replace(&mut run.shown_deadline, deadline) {
+        return String::new();
+    }
+    match deadline {
+        Some(at) => format!("deadline {}\n", since(now, at)),
+        None => "deadline none\n".to_owned(),
+    }
+}
+
+/// `+30s`, from one instant to another.
+pub(super) fn since(from: Timestamp, to: Timestamp) -> String {
+    let nanos = to.0 - from.0;
+    let sign = if nanos < 0 { '-' } else { '+' };
+    format!(
+        "{sign}{:?}",
+        std::time::Duration::from_nanos(nanos.unsigned_abs())
+    )
+}

@@ -1,0 +1,437 @@
+//! What happened, as the lines of a story: ids, references, and what a rule decided. Ids of runs are shown
+//! as their labels.
+
+use std::fmt::{Display, Write as _};
+
+use prost::Message as _;
+use proto::temporal::api::common::v1::{Payload, Payloads, WorkflowExecution};
+use proto::temporal::api::enums::v1::{RetryState, TimeoutType};
+use proto::temporal::api::failure::v1::Failure;
+use proto::temporal::api::failure::v1::failure::FailureInfo;
+use proto::temporal::api::history::v1::{History, HistoryEvent};
+use proto::temporal::api::workflowservice::v1::{
+    DescribeWorkflowExecutionResponse, PollActivityTaskQueueResponse,
+};
+use uuid::Uuid;
+
+use super::script::since;
+use super::show_event;
+use super::world::{Happened, Run};
+use crate::time::{Timestamp, duration};
+use crate::workflow::command::camel;
+use crate::workflow::input::Peer;
+use crate::workflow::record::ChangeKind;
+use crate::workflow::transition::{Effect, Priority, Send, WorkflowTask};
+
+/// Shows things of one moment.
+pub(super) struct Show<'a> {
+    runs: &'a [Run],
+    now: Timestamp,
+}
+
+/// A line under construction: empty values and zeros are left out.
+pub(super) struct Line(pub(super) String);
+
+impl<'a> Show<'a> {
+    pub(super) fn new(runs: &'a [Run], now: Timestamp) -> Self {
+        Self { runs, now }
+    }
+
+    /// Events and changes in their order, then effects.
+    pub(super) fn step(&self, step: &Happened) -> String {
+        let mut out = String::new();
+        if let Some(record) = &step.record {
+            let history = History::decode(record.history.clone()).expect("it was just written");
+            let mut changes = record.changes.iter().peekable();
+            for (index, event) in history.events.iter().enumerate() {
+                while let Some(change) = changes.next_if(|c| c.position as usize <= index) {
+                    out.push_str(&self.change(change.kind.as_ref()));
+                }
+                let _ = writeln!(out, "{}", self.event(event));
+            }
+            for change in changes {
+                out.push_str(&self.change(change.kind.as_ref()));
+            }
+        }
+        for effect in &step.effects {
+            let _ = writeln!(out, "{}", self.effect(effect));
+        }
+        self.masked(&out)
+    }
+
+    /// One event: its id, its type, what matters of it.
+    pub(super) fn event(&self, event: &HistoryEvent) -> String {
+        let name = camel(event.event_type().as_str_name(), "EVENT_TYPE_");
+        let mut line = Line(format!("{} {name}", event.event_id));
+        show_event::attributes(&mut line, event);
+        let time = event.event_time.as_ref().map(Timestamp::from_proto);
+        if let Some(time) = time.filter(|time| *time != self.now) {
+            line.text("at", &since(self.now, time));
+        }
+        self.masked(&line.0)
+    }
+
+    fn change(&self, kind: Option<&ChangeKind>) -> String {
+        let Some(kind) = kind else {
+            return "* nothing\n".to_owned();
+        };
+        let ago = |nanos: i64| since(self.now, Timestamp(nanos));
+        let mut line = Line("*".to_owned());
+        match kind {
+            ChangeKind::Created(created) => {
+                if !created.awaits_parent {
+                    return String::new();
+                }
+                line.word("created awaits-parent");
+            }
+            ChangeKind::WorkflowTaskAttempt(a) => {
+                line.word("workflow task");
+                line.text("attempt", &a.attempt.to_string());
+                let timeout = std::time::Duration::from_nanos(a.timeout.unsigned_abs());
+                if timeout != std::time::Duration::from_secs(10) {
+                    line.text("timeout", &format!("{:.1}s", timeout.as_secs_f64()));
+                }
+            }
+            ChangeKind::WorkflowTaskOriginalScheduledTime(time) => {
+                line.word("workflow task prolonged");
+                line.text("scheduled", &ago(*time));
+            }
+            ChangeKind::Sticky(sticky) if sticky.queue.is_empty() => line.word("sticky cleared"),
+            ChangeKind::Sticky(sticky) => {
+                line.word("sticky");
+                line.text("queue", &sticky.queue);
+                line.text("timeout", &ago(self.now.0 + sticky.timeout)[1..]);
+            }
+            ChangeKind::ActivityStarted(a) => {
+                line.word("activity started");
+                line.id("scheduled", a.scheduled_event_id);
+            }
+            ChangeKind::ActivityRetried(a) => {
+                line.word("activity retried");
+                line.id("scheduled", a.scheduled_event_id);
+                line.text("attempt", &a.attempt.to_string());
+                line.text("due", &ago(a.scheduled_time));
+                line.failure("failure", a.failure.as_ref());
+                line.payloads("heartbeat", a.heartbeat_details.as_ref());
+            }
+            ChangeKind::ActivityHeartbeat(a) => {
+                line.word("activity heartbeat");
+                line.id("scheduled", a.scheduled_event_id);
+                line.payloads("details", a.details.as_ref());
+            }
+            ChangeKind::Buffered(event) => {
+                let text = self.event(event);
+                line.word("buffered");
+                line.word(text.trim_start_matches("0 "));
+            }
+            ChangeKind::BufferFlushed(_) => line.word("buffer flushed"),
+            ChangeKind::BufferedTimerDropped(id) => {
+                line.word("buffered timer dropped");
+                line.text("id", id);
+            }
+            ChangeKind::Acknowledged(seq) => {
+                line.word("acknowledged");
+                line.text("seq", &seq.to_string());
+            }
+            ChangeKind::InternalSearchAttributes(_) => line.word("internal search attributes"),
+            ChangeKind::ParentReady(_) => line.word("parent ready"),
+            ChangeKind::AbandonedChildStarted(a) => {
+                line.word("abandoned child started");
+                line.id("initiated", a.initiated_event_id);
+            }
+        }
+        line.0 + "\n"
+    }
+
+    fn effect(&self, effect: &Effect) -> String {
+        let mut line = Line(String::new());
+        match effect {
+            Effect::OfferWorkflowTask(offer) => {
+                line.0.push_str("ready WorkflowTask");
+                line.text("queue", &offer.task_queue);
+                line.text("sticky", offer.sticky_queue.as_deref().unwrap_or(""));
+                line.id("scheduled", offer.scheduled_event_id);
+                line.attempt(offer.attempt);
+                line.priority(&offer.priority);
+            }
+            Effect::OfferActivityTask(offer) => {
+                line.0.push_str("ready ActivityTask");
+                line.text("queue", &offer.task_queue);
+                line.id("scheduled", offer.scheduled_event_id);
+                line.attempt(offer.attempt);
+                line.priority(&offer.priority);
+            }
+            Effect::Send(send) => message(&mut line, send),
+        }
+        line.0
+    }
+
+    /// A workflow task as its worker gets it.
+    pub(super) fn workflow_task(&self, task: &WorkflowTask) -> String {
+        let mut line = Line("task WorkflowTask".to_owned());
+        line.id("scheduled", task.token.scheduled_event_id);
+        line.id("started", task.started_event_id);
+        line.attempt(task.attempt);
+        line.id("previous", task.previous_started_event_id);
+        if task.history_to >= task.history_from {
+            line.text(
+                "history",
+                &format!("{}..{}", task.history_from, task.history_to),
+            );
+        } else {
+            line.text("history", "none");
+        }
+        let mut out = line.0 + "\n";
+        for event in &task.unstored {
+            let _ = writeln!(out, "  {}", self.event(event));
+        }
+        self.masked(&out)
+    }
+
+    /// An activity task as its worker gets it.
+    pub(super) fn activity_task(&self, task: &PollActivityTaskQueueResponse) -> String {
+        let mut line = Line("task ActivityTask".to_owned());
+        line.text("id", &task.activity_id);
+        line.text("attempt", &task.attempt.to_string());
+        line.payloads("heartbeat", task.heartbeat_details.as_ref());
+        let at = |time: &Option<proto::Timestamp>| {
+            time.as_ref()
+                .map_or(String::new(), |t| since(self.now, Timestamp::from_proto(t)))
+        };
+        if task.scheduled_time != task.current_attempt_scheduled_time {
+            line.text("scheduled", &at(&task.scheduled_time));
+            line.text("this-attempt", &at(&task.current_attempt_scheduled_time));
+        }
+        self.masked(&(line.0 + "\n"))
+    }
+
+    /// What Describe says of pending things.
+    pub(super) fn described(&self, described: &DescribeWorkflowExecutionResponse) -> String {
+        let mut out = String::new();
+        if let Some(info) = &described.workflow_execution_info {
+            let mut line = Line(format!(
+                "{:?} history={}",
+                info.status(),
+                info.history_length
+            ));
+            let attributes = info
+                .search_attributes
+                .iter()
+                .flat_map(|a| &a.indexed_fields);
+            for (name, payload) in attributes {
+                line.text(name, &payload_text(payload));
+            }
+            let memo = info.memo.iter().flat_map(|memo| &memo.fields);
+            for (name, payload) in memo {
+                line.text(&format!("memo.{name}"), &payload_text(payload));
+            }
+            out += &(line.0 + "\n");
+        }
+        if let Some(task) = &described.pending_workflow_task {
+            let _ = writeln!(
+                out,
+                "workflow task {:?} attempt={}",
+                task.state(),
+                task.attempt
+            );
+        }
+        for a in &described.pending_activities {
+            let mut line = Line(format!(
+                "activity {} {:?} attempt={}",
+                a.activity_id,
+                a.state(),
+                a.attempt
+            ));
+            line.failure("last_failure", a.last_failure.as_ref());
+            line.text("last_worker", &a.last_worker_identity);
+            line.span("interval", a.current_retry_interval.as_ref());
+            let time = a
+                .next_attempt_schedule_time
+                .as_ref()
+                .map(Timestamp::from_proto);
+            line.text("next", &time.map_or(String::new(), |t| since(self.now, t)));
+            line.payloads("heartbeat", a.heartbeat_details.as_ref());
+            out += &(line.0 + "\n");
+        }
+        for c in &described.pending_children {
+            let mut line = Line(format!("child {}", c.workflow_id));
+            line.text("run", &c.run_id);
+            line.id("initiated", c.initiated_id);
+            out += &(line.0 + "\n");
+        }
+        let extended = described.workflow_extended_info.iter();
+        for (id, info) in extended.flat_map(|e| &e.request_id_infos) {
+            if Uuid::parse_str(id).is_err() && !id.contains(':') {
+                let _ = writeln!(
+                    out,
+                    "request {id} {:?} event={} buffered={}",
+                    info.event_type(),
+                    info.event_id,
+                    info.buffered
+                );
+            }
+        }
+        self.masked(&out)
+    }
+
+    /// The text with labels in the place of run ids, and without other random ids.
+    pub(super) fn masked(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for run in self.runs {
+            let label = if run.label.contains('/') {
+                run.label.clone()
+            } else {
+                format!("{}/1", run.label)
+            };
+            text = text.replace(&run.state.run_id.to_string(), &label);
+        }
+        let mut out = String::with_capacity(text.len());
+        let mut rest = text.as_str();
+        while !rest.is_empty() {
+            let uuid = rest.get(..36).filter(|id| id.as_bytes()[8] == b'-');
+            if uuid.is_some_and(|id| Uuid::parse_str(id).is_ok()) {
+                out.push_str("<id>");
+                rest = &rest[36..];
+            } else {
+                let next = rest.char_indices().nth(1).map_or(rest.len(), |(at, _)| at);
+                out.push_str(&rest[..next]);
+                rest = &rest[next..];
+            }
+        }
+        out
+    }
+}
+
+fn message(line: &mut Line, send: &Send) {
+    let name = match &send.message {
+        Peer::StartChild(_) => "StartChild",
+        Peer::ParentReady => "ParentReady",
+        Peer::Signal { .. } => "Signal",
+        Peer::RequestCancel { .. } => "RequestCancel",
+        Peer::ParentClosedTerminate(_) => "ParentClosedTerminate",
+        Peer::ParentClosedRequestCancel(_) => "ParentClosedRequestCancel",
+        Peer::ChildClosed(_) => "ChildClosed",
+    };
+    line.0 = format!("send {name}");
+    line.text("seq", &send.seq.to_string());
+    line.text("to", &send.workflow_id);
+    line.text(
+        "run",
+        &send.run_id.map_or(String::new(), |id| id.to_string()),
+    );
+}
+
+impl Line {
+    pub(super) fn word(&mut self, word: &str) {
+        let _ = write!(self.0, " {word}");
+    }
+
+    pub(super) fn text(&mut self, key: &str, value: &str) {
+        if value.contains(' ') && !value.starts_with('"') {
+            let _ = write!(self.0, " {key}=\"{value}\"");
+        } else if !value.is_empty() {
+            let _ = write!(self.0, " {key}={value}");
+        }
+    }
+
+    pub(super) fn id(&mut self, key: &str, value: i64) {
+        if value != 0 {
+            let _ = write!(self.0, " {key}={value}");
+        }
+    }
+
+    pub(super) fn attempt(&mut self, attempt: impl Display + PartialOrd + From<u8>) {
+        if attempt > 1.into() {
+            let _ = write!(self.0, " attempt={attempt}");
+        }
+    }
+
+    pub(super) fn flag(&mut self, key: &str, value: bool) {
+        if value {
+            self.word(key);
+        }
+    }
+
+    pub(super) fn span(&mut self, key: &str, value: Option<&proto::Duration>) {
+        let span = duration(value);
+        if !span.is_zero() {
+            self.text(key, &format!("{span:?}"));
+        }
+    }
+
+    pub(super) fn payloads(&mut self, key: &str, value: Option<&Payloads>) {
+        let Some(payloads) = value else { return };
+        let texts: Vec<String> = payloads.payloads.iter().map(payload_text).collect();
+        self.text(key, &texts.join(" "));
+    }
+
+    pub(super) fn execution(&mut self, key: &str, value: Option<&WorkflowExecution>) {
+        if let Some(execution) = value {
+            self.text(
+                key,
+                &format!("{}:{}", execution.workflow_id, execution.run_id),
+            );
+        }
+    }
+
+    pub(super) fn failure(&mut self, key: &str, value: Option<&Failure>) {
+        if let Some(failure) = value {
+            let _ = write!(self.0, " {key}={}", failure_text(failure));
+        }
+    }
+
+    pub(super) fn retry_state(&mut self, state: i32) {
+        let state = RetryState::try_from(state).unwrap_or_default();
+        self.text("retry", &camel(state.as_str_name(), "RETRY_STATE_"));
+    }
+
+    fn priority(&mut self, priority: &Priority) {
+        self.id("priority", i64::from(priority.key));
+        self.text("fairness", &priority.fairness_key);
+    }
+}
+
+pub(super) fn payload_text(payload: &Payload) -> String {
+    if payload.data.len() > 100 {
+        return format!("<{} bytes>", payload.data.len());
+    }
+    String::from_utf8_lossy(&payload.data).into_owned()
+}
+
+fn failure_text(failure: &Failure) -> String {
+    let mut text = format!("({:?}", failure.message);
+    match &failure.failure_info {
+        Some(FailureInfo::ApplicationFailureInfo(a)) => {
+            if !a.r#type.is_empty() {
+                let _ = write!(text, " type={}", a.r#type);
+            }
+            if a.non_retryable {
+                text.push_str(" final");
+            }
+        }
+        Some(FailureInfo::ServerFailureInfo(a)) => {
+            text.push_str(if a.non_retryable {
+                " server final"
+            } else {
+                " server"
+            });
+        }
+        Some(FailureInfo::TimeoutFailureInfo(a)) => {
+            let kind = TimeoutType::try_from(a.timeout_type).unwrap_or_default();
+            let _ = write!(
+                text,
+                " timeout={}",
+                camel(kind.as_str_name(), "TIMEOUT_TYPE_")
+            );
+            if let Some(details) = &a.last_heartbeat_details {
+                let details: Vec<_> = details.payloads.iter().map(payload_text).collect();
+                let _ = write!(text, " heartbeat={}", details.join(" "));
+            }
+        }
+        _ => {}
+    }
+    if let Some(cause) = &failure.cause {
+        let _ = write!(text, " cause={}", failure_text(cause));
+    }
+    text + ")"
+}

@@ -1,0 +1,340 @@
+//! What a story shows of each event's attributes. References of commands to their workflow task are not
+//! shown: the audit checks them.
+
+use proto::temporal::api::enums::v1::{
+    CancelExternalWorkflowExecutionFailedCause as CancelFailed, ContinueAsNewInitiator,
+    SignalExternalWorkflowExecutionFailedCause as SignalFailed,
+    StartChildWorkflowExecutionFailedCause as StartFailed, SuggestContinueAsNewReason,
+    TaskQueueKind, TimeoutType, WorkflowTaskFailedCause,
+};
+use proto::temporal::api::history::v1::history_event::Attributes as A;
+use proto::temporal::api::history::v1::{
+    ActivityTaskScheduledEventAttributes, HistoryEvent,
+    StartChildWorkflowExecutionInitiatedEventAttributes, WorkflowExecutionStartedEventAttributes,
+};
+
+use super::show::{Line, payload_text};
+use crate::time::duration;
+use crate::workflow::command::camel;
+
+/// Adds what matters.
+pub(super) fn attributes(line: &mut Line, event: &HistoryEvent) {
+    line.flag("ignorable", event.worker_may_ignore);
+    let Some(attributes) = &event.attributes else {
+        return;
+    };
+    match attributes {
+        A::WorkflowExecutionStartedEventAttributes(a) => started(line, a),
+        A::WorkflowTaskScheduledEventAttributes(a) => {
+            if let Some(queue) = &a.task_queue
+                && queue.kind() == TaskQueueKind::Sticky
+            {
+                line.text("sticky", &queue.name);
+                line.text("normal", &queue.normal_name);
+            }
+            line.attempt(a.attempt);
+            let timeout = duration(a.start_to_close_timeout.as_ref());
+            if timeout.as_secs() != 10 {
+                line.text("timeout", &format!("{:.1}s", timeout.as_secs_f64()));
+            }
+        }
+        A::WorkflowTaskStartedEventAttributes(a) => {
+            line.flag("suggest-continue-as-new", a.suggest_continue_as_new);
+            for reason in &a.suggest_continue_as_new_reasons {
+                let reason = SuggestContinueAsNewReason::try_from(*reason).unwrap_or_default();
+                let name = camel(reason.as_str_name(), "SUGGEST_CONTINUE_AS_NEW_REASON_");
+                line.text("because", &name);
+            }
+        }
+        A::WorkflowTaskFailedEventAttributes(a) => {
+            let cause = WorkflowTaskFailedCause::try_from(a.cause).unwrap_or_default();
+            let cause = camel(cause.as_str_name(), "WORKFLOW_TASK_FAILED_CAUSE_");
+            line.text("cause", &cause);
+            line.failure("failure", a.failure.as_ref());
+            line.text(
+                "by",
+                if a.identity == "worker" {
+                    ""
+                } else {
+                    &a.identity
+                },
+            );
+        }
+        A::WorkflowTaskTimedOutEventAttributes(a) => {
+            line.text("type", &timeout_type(a.timeout_type));
+            line.id("scheduled", a.scheduled_event_id);
+            line.id("started", a.started_event_id);
+        }
+        A::TimerStartedEventAttributes(a) => line.text("id", &a.timer_id),
+        A::TimerFiredEventAttributes(a) => {
+            line.text("id", &a.timer_id);
+            line.id("started", a.started_event_id);
+        }
+        A::TimerCanceledEventAttributes(a) => {
+            line.text("id", &a.timer_id);
+            line.id("started", a.started_event_id);
+            line.text(
+                "by",
+                if a.identity == "worker" {
+                    ""
+                } else {
+                    &a.identity
+                },
+            );
+        }
+        A::MarkerRecordedEventAttributes(a) => line.text("name", &a.marker_name),
+        A::UpsertWorkflowSearchAttributesEventAttributes(a) => {
+            for (name, payload) in a.search_attributes.iter().flat_map(|s| &s.indexed_fields) {
+                line.text(name, &payload_text(payload));
+            }
+        }
+        A::WorkflowPropertiesModifiedEventAttributes(a) => {
+            for (name, payload) in a.upserted_memo.iter().flat_map(|memo| &memo.fields) {
+                line.text(name, &payload_text(payload));
+            }
+        }
+        A::WorkflowExecutionSignaledEventAttributes(a) => {
+            line.text("name", &a.signal_name);
+            line.payloads("input", a.input.as_ref());
+            line.execution("from", a.external_workflow_execution.as_ref());
+            line.text("by", &a.identity);
+        }
+        A::WorkflowExecutionCancelRequestedEventAttributes(a) => {
+            line.text("cause", &a.cause);
+            line.execution("from", a.external_workflow_execution.as_ref());
+            line.id("initiated", a.external_initiated_event_id);
+        }
+        A::WorkflowExecutionOptionsUpdatedEventAttributes(a) => {
+            line.text("request", &a.attached_request_id);
+        }
+        _ => activities(line, attributes),
+    }
+}
+
+fn activities(line: &mut Line, attributes: &A) {
+    match attributes {
+        A::ActivityTaskScheduledEventAttributes(a) => activity_scheduled(line, a),
+        A::ActivityTaskStartedEventAttributes(a) => {
+            line.id("scheduled", a.scheduled_event_id);
+            line.attempt(a.attempt);
+            line.failure("last_failure", a.last_failure.as_ref());
+        }
+        A::ActivityTaskCompletedEventAttributes(a) => {
+            line.id("scheduled", a.scheduled_event_id);
+            line.id("started", a.started_event_id);
+            line.payloads("result", a.result.as_ref());
+        }
+        A::ActivityTaskFailedEventAttributes(a) => {
+            line.id("scheduled", a.scheduled_event_id);
+            line.id("started", a.started_event_id);
+            line.retry_state(a.retry_state);
+            line.failure("failure", a.failure.as_ref());
+        }
+        A::ActivityTaskTimedOutEventAttributes(a) => {
+            line.id("scheduled", a.scheduled_event_id);
+            line.id("started", a.started_event_id);
+            line.retry_state(a.retry_state);
+            line.failure("failure", a.failure.as_ref());
+        }
+        A::ActivityTaskCancelRequestedEventAttributes(a) => {
+            line.id("scheduled", a.scheduled_event_id);
+        }
+        A::ActivityTaskCanceledEventAttributes(a) => {
+            line.id("scheduled", a.scheduled_event_id);
+            line.id("started", a.started_event_id);
+            line.id("requested", a.latest_cancel_requested_event_id);
+            line.payloads("details", a.details.as_ref());
+        }
+        _ => closes(line, attributes),
+    }
+}
+
+fn closes(line: &mut Line, attributes: &A) {
+    match attributes {
+        A::WorkflowExecutionCompletedEventAttributes(a) => {
+            line.payloads("result", a.result.as_ref());
+            line.text("next", &a.new_execution_run_id);
+        }
+        A::WorkflowExecutionFailedEventAttributes(a) => {
+            line.retry_state(a.retry_state);
+            line.failure("failure", a.failure.as_ref());
+            line.text("next", &a.new_execution_run_id);
+        }
+        A::WorkflowExecutionTimedOutEventAttributes(a) => {
+            line.retry_state(a.retry_state);
+            line.text("next", &a.new_execution_run_id);
+        }
+        A::WorkflowExecutionCanceledEventAttributes(a) => {
+            line.payloads("details", a.details.as_ref());
+        }
+        A::WorkflowExecutionTerminatedEventAttributes(a) => {
+            line.text("reason", &a.reason);
+            line.payloads("details", a.details.as_ref());
+            line.text("by", &a.identity);
+        }
+        A::WorkflowExecutionContinuedAsNewEventAttributes(a) => {
+            line.text("next", &a.new_execution_run_id);
+            line.span("backoff", a.backoff_start_interval.as_ref());
+            line.text("initiator", &initiator(a.initiator));
+        }
+        _ => children(line, attributes),
+    }
+}
+
+fn children(line: &mut Line, attributes: &A) {
+    let result = |line: &mut Line, initiated: i64, started: i64| {
+        line.id("initiated", initiated);
+        line.id("started", started);
+    };
+    match attributes {
+        A::StartChildWorkflowExecutionInitiatedEventAttributes(a) => child_initiated(line, a),
+        A::StartChildWorkflowExecutionFailedEventAttributes(a) => {
+            line.id("initiated", a.initiated_event_id);
+            let cause = StartFailed::try_from(a.cause).unwrap_or_default();
+            let prefix = "START_CHILD_WORKFLOW_EXECUTION_FAILED_CAUSE_";
+            line.text("cause", &camel(cause.as_str_name(), prefix));
+        }
+        A::ChildWorkflowExecutionStartedEventAttributes(a) => {
+            line.id("initiated", a.initiated_event_id);
+            line.execution("child", a.workflow_execution.as_ref());
+        }
+        A::ChildWorkflowExecutionCompletedEventAttributes(a) => {
+            result(line, a.initiated_event_id, a.started_event_id);
+            line.payloads("result", a.result.as_ref());
+            line.execution("child", a.workflow_execution.as_ref());
+        }
+        A::ChildWorkflowExecutionFailedEventAttributes(a) => {
+            result(line, a.initiated_event_id, a.started_event_id);
+            line.retry_state(a.retry_state);
+            line.failure("failure", a.failure.as_ref());
+            line.execution("child", a.workflow_execution.as_ref());
+        }
+        A::ChildWorkflowExecutionCanceledEventAttributes(a) => {
+            result(line, a.initiated_event_id, a.started_event_id);
+        }
+        A::ChildWorkflowExecutionTimedOutEventAttributes(a) => {
+            result(line, a.initiated_event_id, a.started_event_id);
+            line.retry_state(a.retry_state);
+        }
+        A::ChildWorkflowExecutionTerminatedEventAttributes(a) => {
+            result(line, a.initiated_event_id, a.started_event_id);
+        }
+        A::SignalExternalWorkflowExecutionInitiatedEventAttributes(a) => {
+            line.execution("to", a.workflow_execution.as_ref());
+            line.text("name", &a.signal_name);
+        }
+        A::SignalExternalWorkflowExecutionFailedEventAttributes(a) => {
+            line.id("initiated", a.initiated_event_id);
+            let cause = SignalFailed::try_from(a.cause).unwrap_or_default();
+            let prefix = "SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_";
+            line.text("cause", &camel(cause.as_str_name(), prefix));
+        }
+        A::ExternalWorkflowExecutionSignaledEventAttributes(a) => {
+            line.id("initiated", a.initiated_event_id);
+        }
+        A::RequestCancelExternalWorkflowExecutionInitiatedEventAttributes(a) => {
+            line.execution("to", a.workflow_execution.as_ref());
+        }
+        A::RequestCancelExternalWorkflowExecutionFailedEventAttributes(a) => {
+            line.id("initiated", a.initiated_event_id);
+            let cause = CancelFailed::try_from(a.cause).unwrap_or_default();
+            let prefix = "CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_";
+            line.text("cause", &camel(cause.as_str_name(), prefix));
+        }
+        A::ExternalWorkflowExecutionCancelRequestedEventAttributes(a) => {
+            line.id("initiated", a.initiated_event_id);
+        }
+        _ => {}
+    }
+}
+
+fn started(line: &mut Line, a: &WorkflowExecutionStartedEventAttributes) {
+    line.attempt(a.attempt);
+    line.payloads("input", a.input.as_ref());
+    line.text("initiator", &initiator(a.initiator));
+    line.text("continued", &a.continued_execution_run_id);
+    if a.first_execution_run_id != a.original_execution_run_id {
+        line.text("first", &a.first_execution_run_id);
+    }
+    line.span("backoff", a.first_workflow_task_backoff.as_ref());
+    line.span("run-timeout", a.workflow_run_timeout.as_ref());
+    line.span("execution-timeout", a.workflow_execution_timeout.as_ref());
+    if duration(a.workflow_task_timeout.as_ref()).as_secs() != 10 {
+        line.span("task-timeout", a.workflow_task_timeout.as_ref());
+    }
+    if let Some(policy) = &a.retry_policy {
+        line.text("retry-attempts", &policy.maximum_attempts.to_string());
+    }
+    line.text("cron", &a.cron_schedule);
+    line.failure("failure", a.continued_failure.as_ref());
+    line.payloads("last_result", a.last_completion_result.as_ref());
+    for (name, payload) in a.memo.iter().flat_map(|memo| &memo.fields) {
+        line.text(&format!("memo.{name}"), &payload_text(payload));
+    }
+    for (name, payload) in a.search_attributes.iter().flat_map(|s| &s.indexed_fields) {
+        line.text(name, &payload_text(payload));
+    }
+    line.execution("parent", a.parent_workflow_execution.as_ref());
+    line.id("initiated", a.parent_initiated_event_id);
+    line.execution("root", a.root_workflow_execution.as_ref());
+    let points = a.prev_auto_reset_points.iter().flat_map(|p| &p.points);
+    line.id("reset-points", points.count() as i64);
+    line.flag("eager", a.eager_execution_accepted);
+}
+
+fn activity_scheduled(line: &mut Line, a: &ActivityTaskScheduledEventAttributes) {
+    line.text("id", &a.activity_id);
+    let spans = [
+        &a.schedule_to_close_timeout,
+        &a.schedule_to_start_timeout,
+        &a.start_to_close_timeout,
+        &a.heartbeat_timeout,
+    ];
+    // Absent, which no stored event may have, would show as a dash.
+    let shown = |span: &Option<proto::Duration>| match span {
+        None => "-".to_owned(),
+        some => format!("{:?}", duration(some.as_ref())),
+    };
+    line.text("timeouts", &spans.map(shown).join("/"));
+    if let Some(policy) = &a.retry_policy {
+        let interval = |span: &Option<proto::Duration>| format!("{:?}", duration(span.as_ref()));
+        let text = format!(
+            "{}x{}<{}#{}",
+            interval(&policy.initial_interval),
+            policy.backoff_coefficient,
+            interval(&policy.maximum_interval),
+            policy.maximum_attempts
+        );
+        // The default policy: retried without limit.
+        if text != "1sx2<100s#0" {
+            line.text("retry", &text);
+        }
+    }
+}
+
+fn child_initiated(line: &mut Line, a: &StartChildWorkflowExecutionInitiatedEventAttributes) {
+    line.text("id", &a.workflow_id);
+    line.text("queue", a.task_queue.as_ref().map_or("", |q| &q.name));
+    let policy = camel(
+        a.parent_close_policy().as_str_name(),
+        "PARENT_CLOSE_POLICY_",
+    );
+    line.text("on-parent-close", &policy);
+    let reuse = camel(
+        a.workflow_id_reuse_policy().as_str_name(),
+        "WORKFLOW_ID_REUSE_POLICY_",
+    );
+    line.text("reuse", &reuse);
+}
+
+fn timeout_type(wire: i32) -> String {
+    let kind = TimeoutType::try_from(wire).unwrap_or_default();
+    camel(kind.as_str_name(), "TIMEOUT_TYPE_")
+}
+
+fn initiator(wire: i32) -> String {
+    match ContinueAsNewInitiator::try_from(wire).unwrap_or_default() {
+        ContinueAsNewInitiator::Unspecified => String::new(),
+        some => camel(some.as_str_name(), "CONTINUE_AS_NEW_INITIATOR_"),
+    }
+}

@@ -1,0 +1,433 @@
+//! A world of a few runs: what a server would do around the machine, without waiting for anything. Each
+//! step is checked (`check.rs`, `audit.rs`).
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use prost::Message as _;
+use uuid::Uuid;
+
+use super::audit::Audit;
+use super::check;
+use crate::ids::{EventId, Now};
+use crate::limits::Limits;
+use crate::rejection::Rejection;
+use crate::search_attributes::SearchAttributeType;
+use crate::time::Timestamp;
+use crate::workflow::input::{Input, Peer, PeerAnswer};
+use crate::workflow::record::Record;
+use crate::workflow::transition::{
+    ActivityTaskOffer, Effect, NewRun, Reply, Send, Transition, WorkflowTask, WorkflowTaskOffer,
+};
+use crate::workflow::{
+    self, StartInput, StartReply, State, peer_answer_for_missing, ready, snapshot, start,
+};
+use crate::{Env, Namespace};
+
+/// Everything there is.
+pub(super) struct World {
+    pub(super) now: Timestamp,
+    seed: u64,
+    task_id: i64,
+    pub(super) namespace: Namespace,
+    pub(super) limits: Limits,
+    /// In the order in which they were opened.
+    pub(super) runs: Vec<Run>,
+    /// Under way between runs.
+    pub(super) mail: VecDeque<Mail>,
+    /// What has happened and was not looked at yet.
+    pub(super) happened: Vec<Happened>,
+}
+
+/// A run, as a shard and a store know it.
+pub(super) struct Run {
+    /// `order-1` for the first run of its workflow id, then `order-1/2`.
+    pub(super) label: String,
+    pub(super) state: State,
+    pub(super) journal: Vec<Bytes>,
+    /// A snapshot, and how many records it stands for.
+    snapshot: Option<(usize, Bytes)>,
+    pub(super) audit: Audit,
+    /// The last offer of a workflow task, and of each activity's attempt.
+    pub(super) workflow_offer: Option<WorkflowTaskOffer>,
+    pub(super) activity_offers: BTreeMap<EventId, ActivityTaskOffer>,
+    /// The last workflow task that a worker got.
+    pub(super) task: Option<WorkflowTask>,
+    /// The last token that a worker got for each activity id.
+    pub(super) activity_tokens: BTreeMap<String, Bytes>,
+    /// The deadline as it was last shown.
+    pub(super) shown_deadline: Option<Timestamp>,
+}
+
+/// Something under way between runs.
+#[derive(Clone, Debug)]
+pub(super) enum Mail {
+    Message {
+        from: usize,
+        send: Box<Send>,
+    },
+    Answer {
+        to: usize,
+        seq: u64,
+        answer: PeerAnswer,
+    },
+}
+
+/// What one step did to one run.
+#[derive(Debug)]
+pub(super) struct Happened {
+    pub(super) run: usize,
+    pub(super) record: Option<Record>,
+    pub(super) effects: Vec<Effect>,
+}
+
+/// Why a step broke an invariant.
+pub(super) type Broken = String;
+
+impl World {
+    pub(super) fn new(seed: u64) -> Self {
+        let namespace = Namespace {
+            id: Uuid::from_u128(0x5f),
+            name: "default".into(),
+            retention: std::time::Duration::from_secs(24 * 3600),
+            search_attributes: [
+                ("CustomKeyword".to_owned(), SearchAttributeType::Keyword),
+                ("CustomInt".to_owned(), SearchAttributeType::Int),
+            ]
+            .into(),
+        };
+        Self {
+            // 2024-01-01T00:00:00Z: a full minute, for crons.
+            now: Timestamp(1_704_067_200_000_000_000),
+            seed,
+            task_id: 1000,
+            namespace,
+            limits: Limits::default(),
+            runs: Vec::new(),
+            mail: VecDeque::new(),
+            happened: Vec::new(),
+        }
+    }
+
+    /// A number that is different each time.
+    fn draw(&mut self) -> u64 {
+        self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.seed
+    }
+
+    fn moment(&mut self) -> Now {
+        Now {
+            time: self.now,
+            seed: self.draw(),
+            task_id: self.task_id,
+        }
+    }
+
+    /// The current run of a workflow id.
+    pub(super) fn current(&self, workflow_id: &str) -> Option<usize> {
+        self.runs
+            .iter()
+            .rposition(|run| *run.state.workflow_id == *workflow_id)
+    }
+
+    fn by_run_id(&self, run_id: Uuid) -> Option<usize> {
+        self.runs.iter().position(|run| run.state.run_id == run_id)
+    }
+
+    /// One input to one run.
+    pub(super) fn step(
+        &mut self,
+        run: usize,
+        input: Input,
+    ) -> Result<Result<Reply, Rejection>, Broken> {
+        let mut now = self.moment();
+        let env = Env {
+            namespace: &self.namespace,
+            limits: &self.limits,
+        };
+        let before = self.runs[run].state.clone();
+        let outcome = workflow::handle(&mut self.runs[run].state, input, &mut now, env);
+        self.task_id = now.task_id;
+        match outcome {
+            Ok(transition) => self.committed(run, transition).map(Ok).map(|reply| reply?),
+            Err(rejection) => {
+                check::unchanged(&before, &self.runs[run].state)
+                    .map_err(|e| format!("{rejection} changed something: {e}"))?;
+                Ok(Err(rejection))
+            }
+        }
+    }
+
+    /// A start, a signal with start, or the start of a child.
+    pub(super) fn start(
+        &mut self,
+        workflow_id: &str,
+        input: StartInput,
+    ) -> Result<Result<StartReply, Rejection>, Broken> {
+        let mut now = self.moment();
+        let env = Env {
+            namespace: &self.namespace,
+            limits: &self.limits,
+        };
+        let current = self.current(workflow_id);
+        let before = current.map(|run| self.runs[run].state.clone());
+        let state = current.map(|run| &mut self.runs[run].state);
+        let outcome = start(state, input, &mut now, env);
+        self.task_id = now.task_id;
+        match outcome {
+            Ok(outcome) => {
+                if let (Some(run), Some(transition)) = (current, outcome.current) {
+                    let _ = self.committed(run, transition)?;
+                }
+                if let Some(new_run) = outcome.new_run {
+                    self.opened(*new_run)?;
+                }
+                Ok(Ok(outcome.reply))
+            }
+            Err(rejection) => {
+                if let (Some(run), Some(before)) = (current, before) {
+                    check::unchanged(&before, &self.runs[run].state)
+                        .map_err(|e| format!("{rejection} changed something: {e}"))?;
+                }
+                Ok(Err(rejection))
+            }
+        }
+    }
+
+    fn committed(
+        &mut self,
+        run: usize,
+        transition: Transition,
+    ) -> Result<Result<Reply, Rejection>, Broken> {
+        if let Some(record) = &transition.record {
+            self.runs[run].append(record)?;
+        }
+        self.carry_out(run, transition.record, transition.effects);
+        if let Some(new_run) = transition.successor {
+            self.opened(*new_run)?;
+        }
+        self.note_reply(run, &transition.reply);
+        self.runs[run].check(self.now)?;
+        check::one_open_run(&self.runs)?;
+        Ok(transition.reply)
+    }
+
+    fn opened(&mut self, new_run: NewRun) -> Result<(), Broken> {
+        let id = &new_run.state.workflow_id;
+        let earlier = self.runs.iter().filter(|r| r.state.workflow_id == *id);
+        let label = match earlier.count() {
+            0 => id.to_string(),
+            count => format!("{id}/{}", count + 1),
+        };
+        let mut run = Run::new(label, new_run.state);
+        run.append(&new_run.record)?;
+        self.runs.push(run);
+        let index = self.runs.len() - 1;
+        self.carry_out(index, Some(new_run.record), new_run.effects);
+        self.runs[index].check(self.now)?;
+        check::one_open_run(&self.runs)
+    }
+
+    /// Remembers what a worker got.
+    fn note_reply(&mut self, run: usize, reply: &Result<Reply, Rejection>) {
+        let run = &mut self.runs[run];
+        match reply {
+            Ok(Reply::WorkflowTask(task)) => run.task = Some((**task).clone()),
+            Ok(Reply::WorkflowTaskCompleted(reply)) => {
+                run.task = reply.workflow_task.clone().or(run.task.take());
+                for task in &reply.activity_tasks {
+                    run.activity_tokens
+                        .insert(task.activity_id.clone(), task.task_token.clone());
+                }
+            }
+            Ok(Reply::ActivityTask(task)) => {
+                run.activity_tokens
+                    .insert(task.activity_id.clone(), task.task_token.clone());
+            }
+            _ => {}
+        }
+    }
+
+    fn carry_out(&mut self, run: usize, record: Option<Record>, effects: Vec<Effect>) {
+        for effect in &effects {
+            match effect {
+                Effect::OfferWorkflowTask(offer) => {
+                    self.runs[run].workflow_offer = Some(offer.clone());
+                }
+                Effect::OfferActivityTask(offer) => {
+                    self.runs[run]
+                        .activity_offers
+                        .insert(offer.scheduled_event_id, offer.clone());
+                }
+                Effect::Send(send) => self.mail.push_back(Mail::Message {
+                    from: run,
+                    send: Box::new(send.clone()),
+                }),
+            }
+        }
+        self.happened.push(Happened {
+            run,
+            record,
+            effects,
+        });
+    }
+
+    /// Brings something to where it goes. A message's answer is under way then.
+    pub(super) fn deliver(&mut self, mail: Mail) -> Result<Delivered, Broken> {
+        match mail {
+            Mail::Message { from, send } => {
+                let seq = send.seq;
+                let answer = self.receive(*send)?;
+                self.mail.push_back(Mail::Answer {
+                    to: from,
+                    seq,
+                    answer,
+                });
+                Ok(Delivered::Message(answer))
+            }
+            Mail::Answer { to, seq, answer } => {
+                match self.step(to, Input::PeerAnswer(seq, answer))? {
+                    Ok(_) => Ok(Delivered::Answer),
+                    Err(rejection) => Err(format!("an answer was refused: {rejection}")),
+                }
+            }
+        }
+    }
+
+    fn receive(&mut self, send: Send) -> Result<PeerAnswer, Broken> {
+        if let Peer::StartChild(child) = send.message {
+            let started = self.start(&send.workflow_id, StartInput::Child(child))?;
+            return Ok(match started {
+                Ok(reply) => PeerAnswer::ChildStarted(reply.run_id),
+                Err(Rejection::AlreadyStarted { .. }) => PeerAnswer::ChildAlreadyExists,
+                Err(rejection) => return Err(format!("a child's start was refused: {rejection}")),
+            });
+        }
+        let to = match send.run_id {
+            Some(run_id) => self
+                .by_run_id(run_id)
+                .filter(|run| *self.runs[*run].state.workflow_id == *send.workflow_id),
+            None => self.current(&send.workflow_id),
+        };
+        let Some(to) = to else {
+            return Ok(peer_answer_for_missing(&send.message));
+        };
+        match self.step(to, Input::Peer(send.message))? {
+            Ok(Reply::PeerAnswer(answer)) => Ok(answer),
+            other => Err(format!("a message was answered with {other:?}")),
+        }
+    }
+
+    /// The next deadline of all runs.
+    pub(super) fn next_deadline(&self) -> Option<(Timestamp, usize)> {
+        let due = |(index, run): (usize, &Run)| Some((run.state.next_deadline()?, index));
+        self.runs.iter().enumerate().filter_map(due).min()
+    }
+
+    /// The server stops without notice and starts again: what is only in memory is gone.
+    pub(super) fn crash(&mut self) -> Result<(), Broken> {
+        self.mail.clear();
+        for index in 0..self.runs.len() {
+            let run = &mut self.runs[index];
+            run.state = run.load()?;
+            run.workflow_offer = None;
+            run.activity_offers.clear();
+            let effects = ready(&mut run.state, self.now);
+            self.carry_out(index, None, effects);
+            self.runs[index].check(self.now)?;
+        }
+        Ok(())
+    }
+
+    /// Every message that is not answered is sent once more.
+    pub(super) fn resend(&mut self) {
+        for index in 0..self.runs.len() {
+            let mut state = self.runs[index].state.clone();
+            for effect in ready(&mut state, self.now) {
+                if let Effect::Send(send) = effect {
+                    self.mail.push_back(Mail::Message {
+                        from: index,
+                        send: Box::new(send),
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// What became of a delivery.
+#[derive(Debug)]
+pub(super) enum Delivered {
+    Message(PeerAnswer),
+    Answer,
+}
+
+impl Run {
+    fn new(label: String, state: State) -> Self {
+        Self {
+            label,
+            state,
+            journal: Vec::new(),
+            snapshot: None,
+            audit: Audit::default(),
+            workflow_offer: None,
+            activity_offers: BTreeMap::new(),
+            task: None,
+            activity_tokens: BTreeMap::new(),
+            shown_deadline: None,
+        }
+    }
+
+    fn append(&mut self, record: &Record) -> Result<(), Broken> {
+        self.journal.push(record.encode_to_vec().into());
+        self.audit.record(record)
+    }
+
+    /// The state from the journal alone.
+    fn load(&self) -> Result<State, Broken> {
+        self.load_from(None)
+    }
+
+    fn load_from(&self, snapshot: Option<&(usize, Bytes)>) -> Result<State, Broken> {
+        let (skip, bytes) = snapshot.map_or((0, None), |(seq, b)| (*seq, Some(b.clone())));
+        workflow::load(
+            Arc::clone(&self.state.workflow_id),
+            self.state.run_id,
+            bytes,
+            self.journal.iter().skip(skip).cloned(),
+        )
+        .map_err(|error| error.to_string())
+    }
+
+    /// The invariants of one run.
+    fn check(&mut self, now: Timestamp) -> Result<(), Broken> {
+        let state = &self.state;
+        if state.core.seq != self.journal.len() as u64 {
+            return Err(format!(
+                "seq {} of {} records",
+                state.core.seq,
+                self.journal.len()
+            ));
+        }
+        let folded = self.load()?;
+        check::same(&folded, state).map_err(|e| format!("the fold differs: {e}"))?;
+        if self.snapshot.is_some() {
+            let loaded = self.load_from(self.snapshot.as_ref())?;
+            check::same(&loaded, state).map_err(|e| format!("from the snapshot: {e}"))?;
+        }
+        let bytes = snapshot(state).ok_or("no snapshot")?;
+        let taken = (self.journal.len(), bytes);
+        let decoded = self.load_from(Some(&taken))?;
+        check::same(&decoded, state).map_err(|e| format!("the snapshot differs: {e}"))?;
+        if self
+            .snapshot
+            .as_ref()
+            .is_none_or(|(seq, _)| seq + 3 < self.journal.len())
+        {
+            self.snapshot = Some(taken);
+        }
+        self.audit.agrees_with(state)?;
+        check::nothing_is_forgotten(self, folded, now)
+    }
+}
