@@ -21,7 +21,7 @@ pub mod rejection;
 pub mod retry;
 pub mod search_attributes;
 pub mod time;
-// pub mod visibility;
+pub mod visibility;
 pub mod workflow;
 
 use std::collections::BTreeMap;

@@ -2,14 +2,20 @@
 
 use bytes::Bytes;
 use engine::Namespace;
+use engine::search_attributes::SearchAttributeType;
 use engine::time::{Timestamp, wire};
+use engine::visibility::{self, CompareOp, Expr, Field, Options, Query, SystemField};
 use prost::Message;
-use proto::temporal::api::common::v1::{Memo, SearchAttributes, WorkflowExecution, WorkflowType};
+use proto::temporal::api::common::v1::{
+    Memo, Payload, SearchAttributes, WorkflowExecution, WorkflowType,
+};
 use proto::temporal::api::enums::v1::WorkflowExecutionStatus;
 use proto::temporal::api::filter::v1::StartTimeFilter;
 use proto::temporal::api::workflow::v1::WorkflowExecutionInfo;
 use proto::temporal::api::workflowservice::v1::CountWorkflowExecutionsResponse;
-use store::{Column, Comparison, ExecutionKey, Filter, Row, Store, Value};
+use proto::temporal::api::workflowservice::v1::count_workflow_executions_response::AggregationGroup;
+use serde_json::json;
+use store::{AttributeType, Column, Comparison, ExecutionKey, Filter, Row, Store, Value};
 use uuid::Uuid;
 
 use crate::error::WireError;
@@ -21,11 +27,8 @@ const PAGE_SIZE_MAX: usize = 1000;
 ///
 /// # Errors
 /// INVALID_ARGUMENT with the documented texts (behaviour, section 9.1).
-pub fn filter(query: &str, _namespace: &Namespace, _now: Timestamp) -> Result<Filter, WireError> {
-    if query.trim().is_empty() {
-        return Ok(Filter::True);
-    }
-    Err(WireError::unimplemented("list filters are not served yet"))
+pub fn filter(query: &str, namespace: &Namespace) -> Result<Filter, WireError> {
+    parse(query, namespace).map(|query| expression(query.filter))
 }
 
 /// Counts what a query lets through, in groups if it asks for them.
@@ -36,12 +39,156 @@ pub async fn count(
     store: &dyn Store,
     query: &str,
     namespace: &Namespace,
-    now: Timestamp,
 ) -> Result<CountWorkflowExecutionsResponse, WireError> {
-    let filter = filter(query, namespace, now)?;
-    let groups = store.count(namespace.id, &filter, &[]).await?;
-    let count = groups.iter().map(|(_, count)| i64::try_from(*count).unwrap_or(i64::MAX)).sum();
-    Ok(CountWorkflowExecutionsResponse { count, groups: Vec::new() })
+    let query = parse(query, namespace)?;
+    let fields = query.group_by;
+    let group_by: Vec<Column> = fields.iter().map(|field| column(field.clone())).collect();
+    let counted = store.count(namespace.id, &expression(query.filter), &group_by).await?;
+    let wire_count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    let count = counted.iter().map(|(_, count)| wire_count(*count)).sum();
+    let groups = counted.into_iter().filter(|_| !fields.is_empty()).map(|(values, count)| {
+        let shown = values.iter().zip(&fields).map(|(value, field)| group_value(value, field));
+        AggregationGroup { group_values: shown.collect(), count: wire_count(count) }
+    });
+    Ok(CountWorkflowExecutionsResponse { count, groups: groups.collect() })
+}
+
+fn parse(query: &str, namespace: &Namespace) -> Result<Query, WireError> {
+    let custom = |name: &str| namespace.search_attributes.get(name).copied();
+    visibility::parse(query, &custom, Options::default())
+        .map_err(|error| WireError::invalid(error.to_string()))
+}
+
+/// A filter in the store's words.
+fn expression(expression: Expr) -> Filter {
+    let all = |parts: Vec<Expr>| parts.into_iter().map(self::expression).collect();
+    match expression {
+        Expr::True => Filter::True,
+        Expr::And(parts) => Filter::And(all(parts)),
+        Expr::Or(parts) => Filter::Or(all(parts)),
+        Expr::Not(part) => Filter::Not(Box::new(self::expression(*part))),
+        Expr::Compare { field, op, value } => Filter::Compare {
+            column: column(field),
+            op: match op {
+                CompareOp::Eq => Comparison::Eq,
+                CompareOp::Ne => Comparison::Ne,
+                CompareOp::Lt => Comparison::Lt,
+                CompareOp::Le => Comparison::Le,
+                CompareOp::Gt => Comparison::Gt,
+                CompareOp::Ge => Comparison::Ge,
+            },
+            value: self::value(value),
+        },
+        Expr::In { field, values } => Filter::In {
+            column: column(field),
+            values: values.into_iter().map(value).collect(),
+        },
+        Expr::Between { field, low, high } => Filter::Between {
+            column: column(field),
+            low: value(low),
+            high: value(high),
+        },
+        Expr::IsNull(field) => Filter::IsNull(column(field)),
+        Expr::StartsWith { field, prefix } => {
+            Filter::StartsWith { column: column(field), prefix }
+        }
+        Expr::AnyToken { field, tokens } => Filter::AnyToken { column: column(field), tokens },
+        Expr::Contains { field, values } => {
+            let column = column(field);
+            match <[String; 1]>::try_from(values) {
+                Ok([value]) => Filter::Contains { column, value },
+                Err(values) => Filter::In {
+                    column,
+                    values: values.into_iter().map(Value::Text).collect(),
+                },
+            }
+        }
+    }
+}
+
+fn value(value: visibility::Value) -> Value {
+    match value {
+        visibility::Value::Text(text) => Value::Text(text),
+        visibility::Value::Int(number) => Value::Int(number),
+        visibility::Value::Double(number) => Value::Double(number),
+        visibility::Value::Bool(truth) => Value::Bool(truth),
+    }
+}
+
+fn column(field: Field) -> Column {
+    match field {
+        Field::System(system) => match system {
+            SystemField::WorkflowId => Column::WorkflowId,
+            SystemField::RunId => Column::RunId,
+            SystemField::WorkflowType => Column::WorkflowType,
+            SystemField::ExecutionStatus => Column::Status,
+            SystemField::TaskQueue => Column::TaskQueue,
+            SystemField::StartTime => Column::StartTime,
+            SystemField::ExecutionTime => Column::ExecutionTime,
+            SystemField::CloseTime => Column::CloseTime,
+            SystemField::HistoryLength => Column::HistoryLength,
+            SystemField::HistorySizeBytes => Column::HistorySize,
+            SystemField::StateTransitionCount => Column::StateTransitionCount,
+            SystemField::ExecutionDuration => Column::ExecutionDuration,
+            SystemField::ParentWorkflowId => Column::ParentWorkflowId,
+            SystemField::ParentRunId => Column::ParentRunId,
+            SystemField::RootWorkflowId => Column::RootWorkflowId,
+            SystemField::RootRunId => Column::RootRunId,
+            SystemField::NamespaceDivision => Column::Division,
+        },
+        Field::Attribute(name, kind) => Column::Attribute(name, attribute_type(kind)),
+    }
+}
+
+fn attribute_type(kind: SearchAttributeType) -> AttributeType {
+    match kind {
+        SearchAttributeType::Text => AttributeType::Text,
+        SearchAttributeType::Keyword => AttributeType::Keyword,
+        SearchAttributeType::Int => AttributeType::Int,
+        SearchAttributeType::Double => AttributeType::Double,
+        SearchAttributeType::Bool => AttributeType::Bool,
+        SearchAttributeType::Datetime => AttributeType::Datetime,
+        SearchAttributeType::KeywordList => AttributeType::KeywordList,
+    }
+}
+
+/// What a group has in common, as a payload with its type. A status goes by its name.
+fn group_value(value: &Value, field: &Field) -> Payload {
+    let json = match (value, field) {
+        (Value::Int(number), Field::System(SystemField::ExecutionStatus)) => {
+            json!(status_name(*number))
+        }
+        (Value::Null, _) => json!(null),
+        (Value::Bool(truth), _) => json!(truth),
+        (Value::Int(number), _) => json!(number),
+        (Value::Double(number), _) => json!(number),
+        (Value::Text(text), _) => json!(text),
+        (Value::Uuid(id), _) => json!(id.to_string()),
+    };
+    let metadata = [("encoding", "json/plain"), ("type", field.kind().name())];
+    Payload {
+        metadata: metadata
+            .map(|(key, text)| (key.to_owned(), Bytes::from_static(text.as_bytes())))
+            .into(),
+        data: json.to_string().into(),
+        ..Default::default()
+    }
+}
+
+/// A status as queries write it.
+fn status_name(number: i64) -> &'static str {
+    use WorkflowExecutionStatus as Status;
+    match i32::try_from(number).ok().and_then(|number| Status::try_from(number).ok()) {
+        Some(Status::Running) => "Running",
+        Some(Status::Completed) => "Completed",
+        Some(Status::Failed) => "Failed",
+        Some(Status::Canceled) => "Canceled",
+        Some(Status::Terminated) => "Terminated",
+        Some(Status::ContinuedAsNew) => "ContinuedAsNew",
+        Some(Status::TimedOut) => "TimedOut",
+        Some(Status::Paused) => "Paused",
+        Some(Status::Unspecified) | None => "Unspecified",
+    }
 }
 
 /// One page, and the token of the next.
@@ -125,5 +272,62 @@ fn info(key: &ExecutionKey, row: Row) -> WorkflowExecutionInfo {
         execution_duration: duration,
         root_execution: Some(execution(&row.root.0, row.root.1)),
         ..Default::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn namespace() -> Namespace {
+        Namespace {
+            id: Uuid::nil(),
+            name: "n".into(),
+            retention: Duration::ZERO,
+            search_attributes: [
+                ("K".to_owned(), SearchAttributeType::Keyword),
+                ("L".to_owned(), SearchAttributeType::KeywordList),
+            ]
+            .into(),
+        }
+    }
+
+    #[test]
+    fn queries_become_the_stores_filters() {
+        let keyword = || Column::Attribute("K".into(), AttributeType::Keyword);
+        let list = || Column::Attribute("L".into(), AttributeType::KeywordList);
+        let equal = |column, value| Filter::Compare { column, op: Comparison::Eq, value };
+        let table = [
+            ("", Filter::True),
+            ("WorkflowId = 'a'", text_is(Column::WorkflowId, "a".into())),
+            ("ExecutionStatus = 'Running'", status_is(WorkflowExecutionStatus::Running)),
+            ("K = 'x'", equal(keyword(), Value::Text("x".into()))),
+            ("K IS NULL", Filter::IsNull(keyword())),
+            ("K STARTS_WITH 'x'", Filter::StartsWith { column: keyword(), prefix: "x".into() }),
+            ("L = 'x'", Filter::Contains { column: list(), value: "x".into() }),
+            (
+                "L IN ('x', 'y')",
+                Filter::In {
+                    column: list(),
+                    values: vec![Value::Text("x".into()), Value::Text("y".into())],
+                },
+            ),
+        ];
+        for (query, expected) in table {
+            assert_eq!(filter(query, &namespace()), Ok(expected), "{query}");
+        }
+        let unknown = filter("Nope = 1", &namespace()).unwrap_err();
+        assert_eq!(unknown.message, "invalid query: invalid search attribute: Nope");
+    }
+
+    #[test]
+    fn groups_by_status_have_its_name() {
+        let field = Field::System(SystemField::ExecutionStatus);
+        let payload = group_value(&Value::Int(1), &field);
+        assert_eq!(payload.data, "\"Running\"");
+        assert_eq!(payload.metadata["type"], "Keyword");
+        assert_eq!(payload.metadata["encoding"], "json/plain");
     }
 }

@@ -14,6 +14,5 @@ pub(super) async fn handle(
     call: NamespaceCall<CountWorkflowExecutionsRequest>,
 ) -> Result<CountWorkflowExecutionsResponse, WireError> {
     let NamespaceCall { request, namespace, .. } = call;
-    let now = server.node.clock.now();
-    visibility::count(server.node.store.as_ref(), &request.query, &namespace, now).await
+    visibility::count(server.node.store.as_ref(), &request.query, &namespace).await
 }

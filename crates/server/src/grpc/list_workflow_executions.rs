@@ -15,7 +15,7 @@ pub(super) async fn list(
     call: NamespaceCall<ListWorkflowExecutionsRequest>,
 ) -> Result<ListWorkflowExecutionsResponse, WireError> {
     let NamespaceCall { request, namespace, .. } = call;
-    let filter = visibility::filter(&request.query, &namespace, server.node.clock.now())?;
+    let filter = visibility::filter(&request.query, &namespace)?;
     let store = server.node.store.as_ref();
     let page =
         visibility::list(store, namespace.id, &filter, &request.next_page_token, request.page_size);
@@ -28,7 +28,7 @@ pub(super) async fn scan(
     call: NamespaceCall<ScanWorkflowExecutionsRequest>,
 ) -> Result<ScanWorkflowExecutionsResponse, WireError> {
     let NamespaceCall { request, namespace, .. } = call;
-    let filter = visibility::filter(&request.query, &namespace, server.node.clock.now())?;
+    let filter = visibility::filter(&request.query, &namespace)?;
     let store = server.node.store.as_ref();
     let page =
         visibility::list(store, namespace.id, &filter, &request.next_page_token, request.page_size);
