@@ -61,7 +61,7 @@ class Client:
         return self.raw(path, request_type(**fields).SerializeToString(), name, timeout, metadata)
 
     def raw(self, path, request_bytes, response_name=None, timeout=CALL_TIMEOUT, metadata=()):
-        """Sends bytes as they are to a method path; used alone only to send what no client would."""
+        """Sends bytes as they are to a method path; called directly for what no client would send."""
         decode = None
         if response_name is not None:
             decode = getattr(_METHODS[response_name][1], response_name + "Response").FromString
@@ -164,7 +164,9 @@ def seconds(number):
     return duration
 
 
-def application_failure(message="boom", type_="", non_retryable=False, next_retry_delay=None, **more):
+def application_failure(
+    message="boom", type_="", non_retryable=False, next_retry_delay=None, **more
+):
     info = {"type": type_, "non_retryable": non_retryable}
     if next_retry_delay is not None:
         info["next_retry_delay"] = seconds(next_retry_delay)

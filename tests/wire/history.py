@@ -96,14 +96,18 @@ def check(expected, events):
     problems = []
     if len(events) < len(wanted) or (len(events) > len(wanted) and not open_end):
         problems.append(f"{len(wanted)} events expected, {len(events)} found")
-    for line, event in zip(wanted, events):
+    for line, event in zip(wanted, events, strict=False):
         number, name, *pairs = shlex.split(line)
         if (int(number), name) != (event.event_id, event_name(event)):
             problems.append(f"expected {number} {name}, found {event.event_id} {event_name(event)}")
             continue
         for pair in pairs:
             path, _, value = pair.partition("=")
-            root = event if path.split(".")[0] in event.DESCRIPTOR.fields_by_name else attributes(event)
+            root = (
+                event
+                if path.split(".")[0] in event.DESCRIPTOR.fields_by_name
+                else attributes(event)
+            )
             found = show(root, path)
             if found != value:
                 problems.append(f"{number} {name}: {path} is {found!r}, expected {value!r}")

@@ -28,7 +28,9 @@ class Scene:
         """Ends what is still open, so that a long test run leaves a quiet server."""
         for workflow_id in self._opened:
             try:
-                self.call("TerminateWorkflowExecution", workflow_execution={"workflow_id": workflow_id})
+                self.call(
+                    "TerminateWorkflowExecution", workflow_execution={"workflow_id": workflow_id}
+                )
             except grpc.RpcError:
                 pass  # closed already
 
@@ -168,7 +170,9 @@ class Scene:
     def no_task(self, queue=None, kind="Workflow", timeout=3):
         """A poll comes back empty: there is no task."""
         queue = queue or {"name": self.queue}
-        task = self.call(f"Poll{kind}TaskQueue", timeout=timeout, task_queue=queue, identity="worker")
+        task = self.call(
+            f"Poll{kind}TaskQueue", timeout=timeout, task_queue=queue, identity="worker"
+        )
         assert not task.task_token, f"an unexpected task: {task}"
 
     def sticky(self, name, schedule_to_start=10):

@@ -58,22 +58,28 @@ def test_scheduled_event(w):
             priority={"priority_key": 4},
         )
     )
-    w.expect(HEAD + f"""
+    w.expect(
+        HEAD
+        + f"""
         5 ActivityTaskScheduled activity_id=a activity_type.name=A task_queue.name={w.queue} \
 task_queue.kind=NORMAL input='1,"two"' header.fields.h='"x"' workflow_task_completed_event_id=4 \
 priority.priority_key=4 retry_policy.initial_interval=1s retry_policy.backoff_coefficient=2.0 \
 retry_policy.maximum_interval=100s retry_policy.maximum_attempts=-
-    """)
+    """
+    )
 
 
 def test_given_retry_policy_is_filled(w):
     policy = {"initial_interval": seconds(3), "non_retryable_error_types": ["X"]}
     w.begin(c.activity("a", retry_policy=policy))
-    w.expect(HEAD + """
+    w.expect(
+        HEAD
+        + """
         5 ActivityTaskScheduled retry_policy.initial_interval=3s \
 retry_policy.backoff_coefficient=2.0 retry_policy.maximum_interval=300s \
 retry_policy.non_retryable_error_types='["X"]'
-    """)
+    """
+    )
 
 
 # -- the task --------------------------------------------------------------------------------------
@@ -147,14 +153,17 @@ def test_started_event_is_written_with_the_close(w):
     task = w.poll_activity(identity="activity worker")
     w.expect(HEAD + "5 ActivityTaskScheduled")
     w.complete_activity(task, "out", identity="finisher")
-    w.expect(HEAD + """
+    w.expect(
+        HEAD
+        + """
         5 ActivityTaskScheduled
         6 ActivityTaskStarted scheduled_event_id=5 identity="activity worker" attempt=1 \
 last_failure=-
         7 ActivityTaskCompleted scheduled_event_id=5 started_event_id=6 result='"out"' \
 identity=finisher
         8 WorkflowTaskScheduled
-    """)
+    """
+    )
 
 
 def test_completed_without_a_result(w):
@@ -167,14 +176,17 @@ def test_failed(w):
     w.begin(c.activity("a", retry_policy={"maximum_attempts": 1}))
     failure = application_failure("boom", "X", source="src", stack_trace="trace")
     w.fail_activity(w.poll_activity(), failure)
-    w.expect(HEAD + """
+    w.expect(
+        HEAD
+        + """
         5 ActivityTaskScheduled
         6 ActivityTaskStarted scheduled_event_id=5 attempt=1
         7 ActivityTaskFailed scheduled_event_id=5 started_event_id=6 identity=worker \
 failure.message=boom failure.source=src failure.stack_trace=trace \
 failure.application_failure_info.type=X retry_state=MAXIMUM_ATTEMPTS_REACHED
         8 WorkflowTaskScheduled
-    """)
+    """
+    )
 
 
 def test_non_retryable_failure(w):
@@ -258,23 +270,29 @@ def test_complete_by_id(w, run):
     w.poll_activity()
     run_id = w.run_id if run == "named" else ""
     by_id(w, "RespondActivityTaskCompletedById", run_id=run_id, result=payloads("out"))
-    w.expect(HEAD + """
+    w.expect(
+        HEAD
+        + """
         5 ActivityTaskScheduled
         6 ActivityTaskStarted identity=worker
         7 ActivityTaskCompleted result='"out"' identity="by id" started_event_id=6
         8 WorkflowTaskScheduled
-    """)
+    """
+    )
 
 
 def test_complete_by_id_before_the_start(w):
     w.begin(c.activity("a"))
     by_id(w, "RespondActivityTaskCompletedById", result=payloads("out"))
-    w.expect(HEAD + """
+    w.expect(
+        HEAD
+        + """
         5 ActivityTaskScheduled
         6 ActivityTaskStarted scheduled_event_id=5
         7 ActivityTaskCompleted scheduled_event_id=5 started_event_id=6 result='"out"'
         8 WorkflowTaskScheduled
-    """)
+    """
+    )
     w.no_task(kind="Activity")
 
 
@@ -350,25 +368,31 @@ BIG = "x" * (2 * 1024 * 1024 + 1)
 def test_oversized_result_fails_the_activity(w):
     w.begin(c.activity("a"))
     w.complete_activity(w.poll_activity(), BIG)
-    w.expect(HEAD + """
+    w.expect(
+        HEAD
+        + """
         5 ActivityTaskScheduled
         6 ActivityTaskStarted
         7 ActivityTaskFailed failure.message="Complete result exceeds size limit." \
 failure.server_failure_info.non_retryable=true retry_state=NON_RETRYABLE_FAILURE
         8 WorkflowTaskScheduled
-    """)
+    """
+    )
 
 
 def test_oversized_heartbeat_fails_the_activity(w):
     w.begin(c.activity("a"))
     assert w.heartbeat(w.poll_activity(), BIG).cancel_requested
-    w.expect(HEAD + """
+    w.expect(
+        HEAD
+        + """
         5 ActivityTaskScheduled
         6 ActivityTaskStarted
         7 ActivityTaskFailed failure.message="Heartbeat details exceed size limit." \
 failure.server_failure_info.non_retryable=true retry_state=NON_RETRYABLE_FAILURE
         8 WorkflowTaskScheduled
-    """)
+    """
+    )
 
 
 def test_oversized_failure_is_replaced(w):

@@ -22,25 +22,31 @@ def test_second_attempt(w):
     )
     w.expect(HEAD + "5 ActivityTaskScheduled")
     w.complete_activity(second)
-    w.expect(HEAD + """
+    w.expect(
+        HEAD
+        + """
         5 ActivityTaskScheduled
         6 ActivityTaskStarted identity=two attempt=2 last_failure.message=boom \
 last_failure.application_failure_info.type=X
         7 ActivityTaskCompleted
         8 WorkflowTaskScheduled
-    """)
+    """
+    )
 
 
 def test_last_attempt(w):
     w.begin(c.activity("a", retry_policy=FAST))
     w.fail_activity(w.poll_activity(), application_failure("first"))
     w.fail_activity(w.poll_activity(), application_failure("second"))
-    w.expect(HEAD + """
+    w.expect(
+        HEAD
+        + """
         5 ActivityTaskScheduled
         6 ActivityTaskStarted attempt=2 last_failure.message=first
         7 ActivityTaskFailed failure.message=second retry_state=MAXIMUM_ATTEMPTS_REACHED
         8 WorkflowTaskScheduled
-    """)
+    """
+    )
 
 
 def test_retries_have_no_limit_by_default(w):
@@ -62,7 +68,10 @@ def test_waiting_for_a_retry(w):
     assert pending.last_worker_identity == "worker"
     assert pending.current_retry_interval.seconds == 20
     assert pending.HasField("last_attempt_complete_time")
-    wait = pending.next_attempt_schedule_time.ToSeconds() - pending.last_attempt_complete_time.ToSeconds()
+    wait = (
+        pending.next_attempt_schedule_time.ToSeconds()
+        - pending.last_attempt_complete_time.ToSeconds()
+    )
     assert wait in (19, 20, 21)
 
 
@@ -174,13 +183,16 @@ def test_heartbeats_keep_an_activity_alive(w):
 def test_schedule_to_start(w):
     w.begin(c.activity("a", schedule_to_start_timeout=seconds(1)))
     w.wait_for("ActivityTaskTimedOut")
-    w.expect(HEAD + """
+    w.expect(
+        HEAD
+        + """
         5 ActivityTaskScheduled
         6 ActivityTaskTimedOut scheduled_event_id=5 started_event_id=- retry_state=TIMEOUT \
 failure.message="activity ScheduleToStart timeout" failure.source=Server \
 failure.timeout_failure_info.timeout_type=SCHEDULE_TO_START failure.cause=-
         7 WorkflowTaskScheduled
-    """)
+    """
+    )
     w.no_task(kind="Activity")
 
 
@@ -188,14 +200,17 @@ def test_start_to_close_of_the_last_attempt(w):
     w.begin(c.activity("a", start_to_close=1, retry_policy={"maximum_attempts": 1}))
     w.poll_activity()
     w.wait_for("ActivityTaskTimedOut")
-    w.expect(HEAD + """
+    w.expect(
+        HEAD
+        + """
         5 ActivityTaskScheduled
         6 ActivityTaskStarted attempt=1
         7 ActivityTaskTimedOut scheduled_event_id=5 started_event_id=6 \
 retry_state=MAXIMUM_ATTEMPTS_REACHED failure.message="activity StartToClose timeout" \
 failure.source=Server failure.timeout_failure_info.timeout_type=START_TO_CLOSE failure.cause=-
         8 WorkflowTaskScheduled
-    """)
+    """
+    )
 
 
 def test_start_to_close_is_retried(w):
@@ -207,21 +222,26 @@ def test_start_to_close_is_retried(w):
     with refused("NOT_FOUND", STALE, "NotFoundFailure"):
         w.complete_activity(first)
     w.wait_for("ActivityTaskTimedOut")
-    w.expect(HEAD + """
+    w.expect(
+        HEAD
+        + """
         5 ActivityTaskScheduled
         6 ActivityTaskStarted attempt=2 last_failure.message="activity StartToClose timeout"
         7 ActivityTaskTimedOut retry_state=MAXIMUM_ATTEMPTS_REACHED \
 failure.message="activity StartToClose timeout" \
 failure.cause.message="activity StartToClose timeout"
         8 WorkflowTaskScheduled
-    """)
+    """
+    )
 
 
 def test_heartbeat_timeout(w):
     w.begin(c.activity("a", heartbeat_timeout=seconds(1), retry_policy={"maximum_attempts": 1}))
     w.heartbeat(w.poll_activity(), "last words")
     w.wait_for("ActivityTaskTimedOut")
-    w.expect(HEAD + """
+    w.expect(
+        HEAD
+        + """
         5 ActivityTaskScheduled
         6 ActivityTaskStarted attempt=1
         7 ActivityTaskTimedOut retry_state=MAXIMUM_ATTEMPTS_REACHED \
@@ -229,7 +249,8 @@ failure.message="activity Heartbeat timeout" failure.source=Server \
 failure.timeout_failure_info.timeout_type=HEARTBEAT \
 failure.timeout_failure_info.last_heartbeat_details='"last words"'
         8 WorkflowTaskScheduled
-    """)
+    """
+    )
 
 
 def test_heartbeat_timeout_is_retried(w):
@@ -249,13 +270,16 @@ def test_schedule_to_close_while_running(w):
     w.begin(c.activity("a", start_to_close=None, schedule_to_close_timeout=seconds(1)))
     w.poll_activity()
     w.wait_for("ActivityTaskTimedOut")
-    w.expect(HEAD + f"""
+    w.expect(
+        HEAD
+        + f"""
         5 ActivityTaskScheduled
         6 ActivityTaskStarted attempt=1
         7 ActivityTaskTimedOut started_event_id=6 retry_state=TIMEOUT failure.message="{NO_TIME}" \
 failure.timeout_failure_info.timeout_type=SCHEDULE_TO_CLOSE
         8 WorkflowTaskScheduled
-    """)
+    """
+    )
 
 
 def test_schedule_to_close_between_attempts(w):
@@ -268,12 +292,15 @@ def test_schedule_to_close_between_attempts(w):
     )
     w.fail_activity(w.poll_activity(), application_failure("boom"))
     w.wait_for("ActivityTaskTimedOut")  # nobody takes the second attempt
-    w.expect(HEAD + f"""
+    w.expect(
+        HEAD
+        + f"""
         5 ActivityTaskScheduled
         6 ActivityTaskTimedOut started_event_id=- retry_state=TIMEOUT failure.message="{NO_TIME}" \
 failure.timeout_failure_info.timeout_type=SCHEDULE_TO_CLOSE failure.cause.message=boom
         7 WorkflowTaskScheduled
-    """)
+    """
+    )
 
 
 def test_failure_without_room_for_a_retry(w):
@@ -285,12 +312,15 @@ def test_failure_without_room_for_a_retry(w):
         )
     )
     w.fail_activity(w.poll_activity(), application_failure("boom"))
-    w.expect(HEAD + """
+    w.expect(
+        HEAD
+        + """
         5 ActivityTaskScheduled
         6 ActivityTaskStarted
         7 ActivityTaskFailed retry_state=TIMEOUT failure.message=boom
         8 WorkflowTaskScheduled
-    """)
+    """
+    )
 
 
 def test_timeout_without_room_for_a_retry(w):
@@ -304,13 +334,16 @@ def test_timeout_without_room_for_a_retry(w):
     )
     w.poll_activity()
     w.wait_for("ActivityTaskTimedOut")
-    w.expect(HEAD + f"""
+    w.expect(
+        HEAD
+        + f"""
         5 ActivityTaskScheduled
         6 ActivityTaskStarted
         7 ActivityTaskTimedOut retry_state=TIMEOUT failure.message="{NO_TIME}" \
 failure.timeout_failure_info.timeout_type=SCHEDULE_TO_CLOSE failure.cause=-
         8 WorkflowTaskScheduled
-    """)
+    """
+    )
 
 
 @pytest.mark.parametrize(
@@ -345,7 +378,9 @@ def start_and_cancel(w, **fields):
     return task
 
 
-UNTIL_CANCEL = HEAD + """
+UNTIL_CANCEL = (
+    HEAD
+    + """
     5 ActivityTaskScheduled
     6 WorkflowExecutionSignaled
     7 WorkflowTaskScheduled
@@ -353,6 +388,7 @@ UNTIL_CANCEL = HEAD + """
     9 WorkflowTaskCompleted
     10 ActivityTaskCancelRequested scheduled_event_id=5 workflow_task_completed_event_id=9
 """
+)
 
 
 def test_cancel_a_started_activity(w):
@@ -361,12 +397,15 @@ def test_cancel_a_started_activity(w):
     assert history.show(w.pending_activity(), "state") == "CANCEL_REQUESTED"
     assert w.heartbeat(task).cancel_requested
     w.cancel_activity(task, "why")
-    w.expect(UNTIL_CANCEL + """
+    w.expect(
+        UNTIL_CANCEL
+        + """
         11 ActivityTaskStarted scheduled_event_id=5
         12 ActivityTaskCanceled scheduled_event_id=5 started_event_id=11 \
 latest_cancel_requested_event_id=10 details='"why"' identity=worker
         13 WorkflowTaskScheduled
-    """)
+    """
+    )
 
 
 def test_cancel_by_id(w):
@@ -389,21 +428,27 @@ def test_heartbeat_by_id_tells_of_the_cancel(w):
 def test_cancelled_activity_may_complete(w):
     task = start_and_cancel(w)
     w.complete_activity(task, "done")
-    w.expect(UNTIL_CANCEL + """
+    w.expect(
+        UNTIL_CANCEL
+        + """
         11 ActivityTaskStarted
         12 ActivityTaskCompleted result='"done"'
         13 WorkflowTaskScheduled
-    """)
+    """
+    )
 
 
 def test_cancelled_activity_is_not_retried(w):
     task = start_and_cancel(w)
     w.fail_activity(task, application_failure("boom"))
-    w.expect(UNTIL_CANCEL + """
+    w.expect(
+        UNTIL_CANCEL
+        + """
         11 ActivityTaskStarted
         12 ActivityTaskFailed failure.message=boom retry_state=CANCEL_REQUESTED
         13 WorkflowTaskScheduled
-    """)
+    """
+    )
 
 
 def test_cancelled_activity_that_times_out(w):
@@ -425,11 +470,14 @@ def test_cancel_an_unstarted_activity(w):
     w.begin(c.activity("a"))
     w.signal("s")
     w.step(c.cancel_activity(5))
-    w.expect(UNTIL_CANCEL + """
+    w.expect(
+        UNTIL_CANCEL
+        + """
         11 ActivityTaskCanceled scheduled_event_id=5 started_event_id=- \
 latest_cancel_requested_event_id=10 details='"ACTIVITY_ID_NOT_STARTED"'
         12 WorkflowTaskScheduled
-    """)
+    """
+    )
     w.no_task(kind="Activity")
 
 
@@ -438,10 +486,13 @@ def test_cancel_an_activity_that_waits_for_its_retry(w):
     w.fail_activity(w.poll_activity(), application_failure())
     w.signal("s")
     w.step(c.cancel_activity(5))
-    w.expect(UNTIL_CANCEL + """
+    w.expect(
+        UNTIL_CANCEL
+        + """
         11 ActivityTaskCanceled started_event_id=- details='"ACTIVITY_ID_NOT_STARTED"'
         12 WorkflowTaskScheduled
-    """)
+    """
+    )
 
 
 def test_activity_id_is_free_after_the_close(w):

@@ -24,10 +24,13 @@ def test_signal_waits_for_the_end_of_the_task(w):
         3 WorkflowTaskStarted
     """)
     w.complete(task)
-    w.expect(HEAD + """
+    w.expect(
+        HEAD
+        + """
         5 WorkflowExecutionSignaled
         6 WorkflowTaskScheduled
-    """)
+    """
+    )
 
 
 def test_cancel_request_waits(w):
@@ -36,10 +39,13 @@ def test_cancel_request_waits(w):
     w.cancel()
     assert w.describe().workflow_extended_info.cancel_requested
     w.complete(task)
-    w.expect(HEAD + """
+    w.expect(
+        HEAD
+        + """
         5 WorkflowExecutionCancelRequested
         6 WorkflowTaskScheduled
-    """)
+    """
+    )
 
 
 def test_activity_result_goes_behind_a_later_signal(w):
@@ -50,7 +56,9 @@ def test_activity_result_goes_behind_a_later_signal(w):
     w.complete_activity(activity, "result")
     w.signal("second")
     w.complete(task, c.timer())
-    w.expect(HEAD + """
+    w.expect(
+        HEAD
+        + """
         5 ActivityTaskScheduled
         6 WorkflowExecutionSignaled signal_name=first
         7 WorkflowTaskScheduled
@@ -61,7 +69,8 @@ def test_activity_result_goes_behind_a_later_signal(w):
         12 WorkflowExecutionSignaled signal_name=second
         13 ActivityTaskCompleted scheduled_event_id=5 started_event_id=11 result='"result"'
         14 WorkflowTaskScheduled
-    """)
+    """
+    )
 
 
 def test_results_of_two_activities_keep_their_order(w):
@@ -94,7 +103,9 @@ def test_timer_fires_into_the_buffer(w):
     time.sleep(1.5)  # nothing shows that a timer has fired into the buffer
     w.signal("after it")
     w.complete(task)
-    w.expect(HEAD + """
+    w.expect(
+        HEAD
+        + """
         5 TimerStarted
         6 WorkflowExecutionSignaled
         7 WorkflowTaskScheduled
@@ -103,7 +114,8 @@ def test_timer_fires_into_the_buffer(w):
         10 TimerFired timer_id=t started_event_id=5
         11 WorkflowExecutionSignaled
         12 WorkflowTaskScheduled
-    """)
+    """
+    )
 
 
 def test_buffered_event_dropped_with_a_terminated_run_is_kept(w):
@@ -128,7 +140,9 @@ def test_unstarted_activity_cancelled_by_command(w):
     task = w.poll()
     w.signal("during")
     w.complete(task, c.cancel_activity(5), c.timer())
-    w.expect(HEAD + """
+    w.expect(
+        HEAD
+        + """
         5 ActivityTaskScheduled
         6 WorkflowExecutionSignaled
         7 WorkflowTaskScheduled
@@ -140,7 +154,8 @@ def test_unstarted_activity_cancelled_by_command(w):
         13 ActivityTaskCanceled scheduled_event_id=5 started_event_id=- \
 latest_cancel_requested_event_id=10 details='"ACTIVITY_ID_NOT_STARTED"'
         14 WorkflowTaskScheduled
-    """)
+    """
+    )
 
 
 def test_activity_that_finished_in_the_buffer_can_be_cancelled(w):
@@ -150,7 +165,9 @@ def test_activity_that_finished_in_the_buffer_can_be_cancelled(w):
     task = w.poll()
     w.complete_activity(activity)
     w.complete(task, c.cancel_activity(5))
-    w.expect(HEAD + """
+    w.expect(
+        HEAD
+        + """
         5 ActivityTaskScheduled
         6 WorkflowExecutionSignaled
         7 WorkflowTaskScheduled
@@ -160,7 +177,8 @@ def test_activity_that_finished_in_the_buffer_can_be_cancelled(w):
         11 ActivityTaskStarted
         12 ActivityTaskCompleted
         13 WorkflowTaskScheduled
-    """)
+    """
+    )
 
 
 def test_child_start_goes_behind_nothing(w):
@@ -210,7 +228,10 @@ def test_input_of_a_buffered_signal_is_kept(w):
     task = w.poll()
     w.signal("s", input=payloads("a", "b"), identity="me")
     w.complete(task)
-    w.expect(HEAD + """
+    w.expect(
+        HEAD
+        + """
         5 WorkflowExecutionSignaled signal_name=s input='"a","b"' identity=me
         6 WorkflowTaskScheduled
-    """)
+    """
+    )

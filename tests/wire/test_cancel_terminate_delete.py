@@ -151,6 +151,7 @@ def test_delete_an_open_run(w):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_delete_a_closed_run(w):
     w.begin(c.complete())
     w.call("DeleteWorkflowExecution", workflow_execution=w.execution())

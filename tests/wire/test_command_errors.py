@@ -18,10 +18,13 @@ def refuse(w, cause, message, *commands, detail=None):
     task = w.poll()
     with refused("INVALID_ARGUMENT", message, detail):
         w.complete(task, *commands)
-    failed = w.expect(STARTED + f"""
+    failed = w.expect(
+        STARTED
+        + f"""
         4 WorkflowTaskFailed cause={cause} scheduled_event_id=2 started_event_id=3 identity=worker
         5 WorkflowTaskScheduled attempt=2
-    """)[3]
+    """
+    )[3]
     failure = history.attributes(failed).failure
     assert failure.message == message
     assert failure.HasField("server_failure_info")
@@ -48,11 +51,13 @@ BAD_ACTIVITY = "BAD_SCHEDULE_ACTIVITY_ATTRIBUTES"
         ),
         (
             c.activity("x" * 1001),
-            "BadScheduleActivityAttributes: activityId exceeds length limit. Length=1001 Limit=1000",
+            "BadScheduleActivityAttributes: activityId exceeds length limit. "
+            "Length=1001 Limit=1000",
         ),
         (
             c.activity("a", retry_policy={"backoff_coefficient": 0.5}),
-            "BadScheduleActivityAttributes: BackoffCoefficient cannot be less than 1 on retry policy.",
+            "BadScheduleActivityAttributes: BackoffCoefficient cannot be less than 1 on "
+            "retry policy.",
         ),
         (
             c.activity("a", retry_policy={"maximum_attempts": -1}),
@@ -540,10 +545,13 @@ def test_one_bad_command_undoes_the_good_ones(w):
     w.start()
     with refused("INVALID_ARGUMENT", prefix="BadCancelTimerAttributes: "):
         w.complete(w.poll(), c.timer("t"), c.activity("a"), c.cancel_timer("zz"))
-    w.expect(STARTED + """
+    w.expect(
+        STARTED
+        + """
         4 WorkflowTaskFailed
         5 WorkflowTaskScheduled
-    """)
+    """
+    )
     w.no_task(kind="Activity")
     w.step(c.timer("t"), c.activity("a"))
 
@@ -552,7 +560,9 @@ def test_one_bad_command_undoes_the_good_ones(w):
 
 
 @pytest.mark.parametrize(
-    "command", [c.complete(), c.fail(), c.cancel(), c.continue_as_new()], ids=lambda x: x["command_type"]
+    "command",
+    [c.complete(), c.fail(), c.cancel(), c.continue_as_new()],
+    ids=lambda x: x["command_type"],
 )
 def test_close_with_a_buffered_event(w, command):
     w.start()
@@ -560,11 +570,14 @@ def test_close_with_a_buffered_event(w, command):
     w.signal("s")
     with refused("INVALID_ARGUMENT", "UnhandledCommand"):
         w.complete(task, command)
-    w.expect(STARTED + """
+    w.expect(
+        STARTED
+        + """
         4 WorkflowTaskFailed cause=UNHANDLED_COMMAND failure.message=UnhandledCommand
         5 WorkflowExecutionSignaled
         6 WorkflowTaskScheduled attempt=1
-    """)
+    """
+    )
     w.step(c.complete())
     assert w.status() == "COMPLETED"
 
@@ -616,10 +629,13 @@ def test_oversized_blob_ends_the_workflow(w, command, cause, message):
     w.start()
     with refused("INVALID_ARGUMENT", message):
         w.complete(w.poll(), command)
-    w.expect(STARTED + f"""
+    w.expect(
+        STARTED
+        + f"""
         4 WorkflowTaskFailed cause={cause} failure.message="{message}"
         5 WorkflowExecutionTerminated reason="{message}" identity=history-service
-    """)
+    """
+    )
 
 
 def test_two_blobs_below_the_limit(w):

@@ -38,13 +38,17 @@ input='"in"' workflow_task_completed_event_id=4 workflow_run_timeout=77s workflo
 header.fields.h=1 memo.fields.m=2 last_completion_result='"last"' task_queue.name={w.queue}
     """)
     assert w.status(w.run_id) == "CONTINUED_AS_NEW"
-    w.expect(f"""
+    w.expect(
+        f"""
         1 WorkflowExecutionStarted workflow_type.name=T2 input='"in"' initiator=WORKFLOW \
 continued_execution_run_id={w.run_id} first_execution_run_id={w.run_id} \
 original_execution_run_id={new} attempt=1 workflow_run_timeout=77s workflow_task_timeout=7s \
 header.fields.h=1 memo.fields.m=2 last_completion_result='"last"' workflow_id={w.id}
         2 WorkflowTaskScheduled
-    """, run_id=new, within=5)
+    """,
+        run_id=new,
+        within=5,
+    )
     assert uuid.UUID(new)
 
 
@@ -56,11 +60,14 @@ def test_defaults_are_those_of_the_old_run(w):
         workflow_execution_timeout=seconds(300),
     )
     new = successor(w)
-    w.expect(f"""
+    w.expect(
+        f"""
         1 WorkflowExecutionStarted workflow_type.name=T task_queue.name={w.queue} \
 workflow_run_timeout=77s workflow_task_timeout=7s workflow_execution_timeout=300s
         ...
-    """, run_id=new)
+    """,
+        run_id=new,
+    )
 
 
 def test_what_comes_only_from_the_command(w):
@@ -71,10 +78,13 @@ def test_what_comes_only_from_the_command(w):
         header={"fields": {"h": payload(1)}},
         retry_policy={"maximum_attempts": 5},
     )
-    w.expect("""
+    w.expect(
+        """
         1 WorkflowExecutionStarted input=- memo=- header=- retry_policy=- cron_schedule=-
         ...
-    """, run_id=successor(w))
+    """,
+        run_id=successor(w),
+    )
 
 
 def test_priority_goes_over(w):
@@ -166,7 +176,10 @@ def test_reuse_policy_looks_at_the_last_run(w):
 
 def test_failure_in_the_command_is_kept(w):
     w.begin(c.continue_as_new(failure={"message": "boom"}))
-    w.expect("""
+    w.expect(
+        """
         1 WorkflowExecutionStarted continued_failure.message=boom
         ...
-    """, run_id=successor(w))
+    """,
+        run_id=successor(w),
+    )

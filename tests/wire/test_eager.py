@@ -85,9 +85,7 @@ def test_eager_activity(w):
 
 def test_eager_activity_on_another_queue_is_also_given(w, w2):
     w.start()
-    answer = w.complete(
-        w.poll(), c.activity("a", queue=w2.queue, request_eager_execution=True)
-    )
+    answer = w.complete(w.poll(), c.activity("a", queue=w2.queue, request_eager_execution=True))
     assert [task.activity_id for task in answer.activity_tasks] == ["a"]
 
 

@@ -29,14 +29,17 @@ def test_signal(w, w2, run):
         )
     )
     w.wait_for("ExternalWorkflowExecutionSignaled")
-    w.expect(HEAD + f"""
+    w.expect(
+        HEAD
+        + f"""
         5 SignalExternalWorkflowExecutionInitiated workflow_execution.workflow_id={w2.id} \
-workflow_execution.run_id={run_id or '-'} signal_name=go input='"x"' control=ctl \
+workflow_execution.run_id={run_id or "-"} signal_name=go input='"x"' control=ctl \
 workflow_task_completed_event_id=4 child_workflow_only=- namespace=-
         6 ExternalWorkflowExecutionSignaled initiated_event_id=5 namespace=default control=ctl \
-workflow_execution.workflow_id={w2.id} workflow_execution.run_id={run_id or '-'}
+workflow_execution.workflow_id={w2.id} workflow_execution.run_id={run_id or "-"}
         7 WorkflowTaskScheduled
-    """)
+    """
+    )
     w2.expect(f"""
         1 WorkflowExecutionStarted
         2 WorkflowTaskScheduled
@@ -64,13 +67,16 @@ def test_signal_fails(w, w2, kind):
     where = target(w, w2, kind)
     w.begin(c.signal_external(control="ctl", **where))
     w.wait_for("SignalExternalWorkflowExecutionFailed")
-    w.expect(HEAD + f"""
+    w.expect(
+        HEAD
+        + f"""
         5 SignalExternalWorkflowExecutionInitiated
         6 SignalExternalWorkflowExecutionFailed initiated_event_id=5 \
-cause=EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND workflow_execution.workflow_id={where['id_']} \
+cause=EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND workflow_execution.workflow_id={where["id_"]} \
 control=ctl workflow_task_completed_event_id=- namespace=default
         7 WorkflowTaskScheduled
-    """)
+    """
+    )
 
 
 def test_signal_for_children_only(w, w2):
@@ -108,13 +114,16 @@ def test_cancel(w, w2, run):
     run_id = w2.run_id if run == "named" else ""
     w.begin(c.cancel_external(w2.id, run_id=run_id, reason="why", control="ctl"))
     w.wait_for("ExternalWorkflowExecutionCancelRequested")
-    w.expect(HEAD + f"""
+    w.expect(
+        HEAD
+        + f"""
         5 RequestCancelExternalWorkflowExecutionInitiated workflow_execution.workflow_id={w2.id} \
 reason=why control=ctl workflow_task_completed_event_id=4 namespace=-
         6 ExternalWorkflowExecutionCancelRequested initiated_event_id=5 namespace=default \
-workflow_execution.workflow_id={w2.id} workflow_execution.run_id={run_id or '-'}
+workflow_execution.workflow_id={w2.id} workflow_execution.run_id={run_id or "-"}
         7 WorkflowTaskScheduled
-    """)
+    """
+    )
     w2.expect(f"""
         1 WorkflowExecutionStarted
         2 WorkflowTaskScheduled
@@ -128,13 +137,16 @@ def test_cancel_fails(w, w2, kind):
     where = target(w, w2, kind)
     w.begin(c.cancel_external(control="ctl", **where))
     w.wait_for("RequestCancelExternalWorkflowExecutionFailed")
-    w.expect(HEAD + f"""
+    w.expect(
+        HEAD
+        + f"""
         5 RequestCancelExternalWorkflowExecutionInitiated
         6 RequestCancelExternalWorkflowExecutionFailed initiated_event_id=5 \
-cause=EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND workflow_execution.workflow_id={where['id_']} \
+cause=EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND workflow_execution.workflow_id={where["id_"]} \
 control=- workflow_task_completed_event_id=- namespace=default
         7 WorkflowTaskScheduled
-    """)
+    """
+    )
 
 
 def test_cancel_of_a_closed_workflow_succeeds(w, w2):

@@ -1,4 +1,4 @@
-"""GetWorkflowExecutionHistory and its reverse: pages, tokens, long polls, the close-event filter."""
+"""GetWorkflowExecutionHistory and its reverse: pages, tokens, long polls, the close event."""
 
 import threading
 
@@ -147,6 +147,7 @@ def test_wait_on_a_closed_run_does_not_wait(w):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_idle_wait_gives_the_token_back(w):
     w.begin()
     token = read(w, wait_new_event=True).next_page_token
@@ -171,7 +172,9 @@ def test_many_can_wait(w):
     w.terminate()
     for thread in threads:
         thread.join()
-    assert [history.names(a.history.events) for a in answers] == [["WorkflowExecutionTerminated"]] * 5
+    assert [history.names(a.history.events) for a in answers] == [
+        ["WorkflowExecutionTerminated"]
+    ] * 5
 
 
 # -- the close event -------------------------------------------------------------------------------
@@ -221,6 +224,7 @@ def test_waiting_for_the_close_event(w):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_waiting_in_vain_for_the_close_event(w):
     w.start()
     page = read(w, history_event_filter_type=CLOSE, wait_new_event=True, timeout=40)
@@ -279,7 +283,9 @@ def test_unknown_run(w):
         read(w, run_id=run_id)
 
 
-@pytest.mark.parametrize("rpc", ["GetWorkflowExecutionHistory", "GetWorkflowExecutionHistoryReverse"])
+@pytest.mark.parametrize(
+    "rpc", ["GetWorkflowExecutionHistory", "GetWorkflowExecutionHistoryReverse"]
+)
 def test_garbage_token(w, rpc):
     w.start()
     with refused("INVALID_ARGUMENT", "Invalid NextPageToken."):

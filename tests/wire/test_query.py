@@ -63,9 +63,7 @@ def test_failed_query(w):
     w.begin()
     waiting = w.query_future()
     failure = {"message": "boom", "application_failure_info": {"type": "X"}}
-    answer(
-        w, w.poll(), completed_type=FAILED, error_message="the worker's text", failure=failure
-    )
+    answer(w, w.poll(), completed_type=FAILED, error_message="the worker's text", failure=failure)
     with refused("INVALID_ARGUMENT", "the worker's text", "QueryFailedFailure") as error:
         waiting.result()
     assert error.detail.failure.message == "boom"
@@ -241,6 +239,7 @@ def test_query_without_a_worker(w):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_query_long_after_the_last_worker(w):
     w.begin()
     message = "no poller seen for task queue recently, worker may be down"
@@ -257,8 +256,14 @@ def test_query_long_after_the_last_worker(w):
     "fields, message",
     [
         ({"execution": None, "query": {"query_type": "q"}}, "Execution is not set on request."),
-        ({"execution": {"workflow_id": ""}, "query": {"query_type": "q"}}, "WorkflowId is not set on request."),
-        ({"execution": {"workflow_id": "x"}, "query": None}, "WorkflowQuery is not set on request."),
+        (
+            {"execution": {"workflow_id": ""}, "query": {"query_type": "q"}},
+            "WorkflowId is not set on request.",
+        ),
+        (
+            {"execution": {"workflow_id": "x"}, "query": None},
+            "WorkflowQuery is not set on request.",
+        ),
         ({"execution": {"workflow_id": "x"}, "query": {}}, "QueryType is not set on request."),
         (
             {"execution": {"workflow_id": "x", "run_id": "no"}, "query": {"query_type": "q"}},

@@ -103,7 +103,10 @@ def test_aliases_are_in_the_namespace(client, prepared):
 
 def test_adding_again_changes_nothing(client, prepared):
     patient(
-        client, "AddSearchAttributes", namespace=NAMESPACE, search_attributes={"MyInt": TYPES["Text"]}
+        client,
+        "AddSearchAttributes",
+        namespace=NAMESPACE,
+        search_attributes={"MyInt": TYPES["Text"]},
     )
     assert client("ListSearchAttributes", namespace=NAMESPACE).custom_attributes["MyInt"] == 3
 

@@ -144,11 +144,14 @@ def test_signal_with_start_of_a_closed_workflow(w):
     w.terminate()
     answer = w.signal_with_start("go")
     assert answer.started and answer.run_id != w.run_id
-    w.expect("""
+    w.expect(
+        """
         1 WorkflowExecutionStarted
         2 WorkflowExecutionSignaled
         3 WorkflowTaskScheduled
-    """, run_id=answer.run_id)
+    """,
+        run_id=answer.run_id,
+    )
 
 
 def test_signal_with_start_is_deduplicated(w):
@@ -165,11 +168,14 @@ def test_signal_with_start_may_restart(w):
     )
     assert answer.started and answer.run_id != w.run_id
     assert w.status(w.run_id) == "TERMINATED"
-    w.expect("""
+    w.expect(
+        """
         1 WorkflowExecutionStarted
         2 WorkflowExecutionSignaled
         3 WorkflowTaskScheduled
-    """, run_id=answer.run_id)
+    """,
+        run_id=answer.run_id,
+    )
 
 
 def test_signal_with_start_cannot_fail_on_a_conflict(w):
@@ -215,9 +221,10 @@ def test_bad_signal_with_start(w, fields, message):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_ten_thousand_signals(w):
     w.start(workflow_task_timeout=seconds(120))
-    for start in range(0, 10_000, 50):
+    for _ in range(200):
         calls = [
             w.client.future(
                 "SignalWorkflowExecution",

@@ -189,10 +189,13 @@ def test_terminate_existing(w, fields):
         3 WorkflowExecutionTerminated reason="TerminateIfRunning WorkflowIdReusePolicy" \
 details='"terminated by new runID: {second.run_id}"' identity=history-service
     """)
-    w.expect("""
+    w.expect(
+        """
         1 WorkflowExecutionStarted continued_execution_run_id=-
         2 WorkflowTaskScheduled
-    """, run_id=second.run_id)
+    """,
+        run_id=second.run_id,
+    )
 
 
 def test_terminate_existing_with_a_started_workflow_task(w):
@@ -356,7 +359,9 @@ def test_first_poll(w):
     assert task.workflow_execution_task_queue.name == w.queue
     assert task.scheduled_time.ToNanoseconds() <= task.started_time.ToNanoseconds()
     assert [e.event_id for e in task.history.events] == [1, 2, 3]
-    assert values_of(task.history.events[0].workflow_execution_started_event_attributes.input) == ["in"]
+    assert values_of(task.history.events[0].workflow_execution_started_event_attributes.input) == [
+        "in"
+    ]
     assert not task.next_page_token and not task.HasField("query") and not task.queries
     w.expect("""
         1 WorkflowExecutionStarted
@@ -449,7 +454,10 @@ def test_describe_a_new_run(w):
     assert info.execution_time.ToNanoseconds() == info.start_time.ToNanoseconds()
     task = answer.pending_workflow_task
     assert (task.state, task.attempt) == (1, 1)  # SCHEDULED
-    assert abs(task.scheduled_time.ToNanoseconds() - task.original_scheduled_time.ToNanoseconds()) < 1e9
+    assert (
+        abs(task.scheduled_time.ToNanoseconds() - task.original_scheduled_time.ToNanoseconds())
+        < 1e9
+    )
     assert not task.HasField("started_time")
     extended = answer.workflow_extended_info
     start = info.start_time.ToSeconds()

@@ -96,7 +96,10 @@ def test_task_of_a_dead_sticky_queue_is_offered_on_the_normal_queue(w):
     w.signal("s")
     task = w.poll()
     assert task.history.events[0].event_id == 1
-    assert history.names(task.history.events)[-2:] == ["WorkflowTaskScheduled", "WorkflowTaskStarted"]
+    assert history.names(task.history.events)[-2:] == [
+        "WorkflowTaskScheduled",
+        "WorkflowTaskStarted",
+    ]
 
 
 def test_reset_stickiness(w):

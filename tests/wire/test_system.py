@@ -80,9 +80,7 @@ def test_old_and_new_enough_client(client):
 
 
 def test_client_version_not_supported(client):
-    message = (
-        "Client version 9.0.0 is not supported. Server supports temporal-go versions: <2.0.0"
-    )
+    message = "Client version 9.0.0 is not supported. Server supports temporal-go versions: <2.0.0"
     with refused("FAILED_PRECONDITION", message, "ClientVersionNotSupportedFailure") as error:
         described(client, ("client-name", "temporal-go"), ("client-version", "9.0.0"))
     assert error.detail.client_name == "temporal-go"
@@ -98,9 +96,7 @@ def test_client_version_not_readable(client):
 
 def test_server_version_not_supported(client):
     version = client("GetSystemInfo").server_version
-    message = (
-        f"Server version {version} is not supported. Client supports server versions: >=9.0.0"
-    )
+    message = f"Server version {version} is not supported. Client supports server versions: >=9.0.0"
     with refused("FAILED_PRECONDITION", message, "ServerVersionNotSupportedFailure") as error:
         described(
             client,

@@ -40,6 +40,7 @@ def test_bad_poll(client, kind, fields, message):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_long_poll_ends_after_a_minute(w):
     started = time.monotonic()
     answer = w.poll_once(timeout=75)
@@ -105,7 +106,9 @@ def test_backlog_stats(w):
     for number in range(3):
         w.start(workflow_id=f"{w.id}-{number}")
     stats = eventually(
-        lambda: (s := describe(w, report_stats=True).stats).approximate_backlog_count == 3 and s or None
+        lambda: (
+            (s := describe(w, report_stats=True).stats).approximate_backlog_count == 3 and s or None
+        )
     )
     assert stats.HasField("approximate_backlog_age")
     by_priority = describe(w, report_stats=True).stats_by_priority_key
@@ -150,3 +153,34 @@ def test_four_partitions(w):
 
 def test_unknown_type_of_queue(w):
     describe(w, "UNSPECIFIED")
+
+
+def test_description(w):
+    w.start()
+    w.poll_once(timeout=3)
+    answer = describe(w, report_stats=True, report_config=True, include_task_queue_status=True)
+    assert answer.pollers[0].rate_per_second == 100_000
+    assert answer.versioning_info.current_version == "__unversioned__"
+    assert answer.stats.approximate_backlog_count == 0
+    assert list(answer.stats_by_priority_key) == [3]
+    assert answer.HasField("task_queue_status")
+
+
+def test_rates_need_stats(w):
+    assert not describe(w).HasField("stats")
+
+
+def test_enhanced_mode(w):
+    w.poll_once(timeout=3, identity="me")
+    answer = w.call(
+        "DescribeTaskQueue",
+        task_queue={"name": w.queue},
+        api_mode="DESCRIBE_TASK_QUEUE_MODE_ENHANCED",
+        report_pollers=True,
+        report_stats=True,
+        task_queue_types=["TASK_QUEUE_TYPE_WORKFLOW", "TASK_QUEUE_TYPE_ACTIVITY"],
+    )
+    types = answer.versions_info[""].types_info
+    assert [p.identity for p in types[1].pollers] == ["me"]
+    assert not types[2].pollers
+    assert types[1].HasField("stats")

@@ -111,7 +111,9 @@ def zoo(client):
 
     def all_there():
         query = f"TaskQueue = '{scene.queue}'"
-        return (len(ids(scene, query)) == 5 and count(scene, query + " AND CloseTime IS NOT NULL") == 4) or None
+        return (
+            len(ids(scene, query)) == 5 and count(scene, query + " AND CloseTime IS NOT NULL") == 4
+        ) or None
 
     eventually(all_there)
     yield scene
@@ -168,7 +170,9 @@ ALL = {"open", "completed", "failed", "cancelled", "terminated"}
 )
 def test_filters(zoo, condition, expected):
     query = f"TaskQueue = '{zoo.queue}' AND ({condition.replace('ID', zoo.id)})"
-    query = query.replace(f"Workflow{zoo.id}", "WorkflowId").replace("ParentWorkflow" + zoo.id, "ParentWorkflowId")
+    query = query.replace(f"Workflow{zoo.id}", "WorkflowId").replace(
+        "ParentWorkflow" + zoo.id, "ParentWorkflowId"
+    )
     found = {id_.rsplit("-", 1)[1] for id_ in ids(zoo, query)}
     assert found == expected
     assert count(zoo, query) == len(expected)
@@ -208,7 +212,9 @@ def test_scan(zoo):
 
 
 def test_legacy_lists(zoo):
-    earliest = {"start_time_filter": {"earliest_time": {"seconds": 0}, "latest_time": {"seconds": 1 << 33}}}
+    earliest = {
+        "start_time_filter": {"earliest_time": {"seconds": 0}, "latest_time": {"seconds": 1 << 33}}
+    }
     answer = zoo.call(
         "ListOpenWorkflowExecutions", execution_filter={"workflow_id": zoo.id + "-open"}, **earliest
     )
@@ -428,7 +434,9 @@ def test_bad_comparison(shelf, query, message):
         listed(shelf, query)
 
 
-@pytest.mark.parametrize("query", ["WorkflowId = 'x' AND", "(((", "WorkflowId == == 1", "'; DROP TABLE x"])
+@pytest.mark.parametrize(
+    "query", ["WorkflowId = 'x' AND", "(((", "WorkflowId == == 1", "'; DROP TABLE x"]
+)
 def test_syntax_errors(client, query):
     with refused("INVALID_ARGUMENT", prefix=PREFIX + "malformed SQL query: syntax error"):
         client("ListWorkflowExecutions", query=query)

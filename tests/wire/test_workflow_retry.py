@@ -29,13 +29,16 @@ def test_retry(w):
         5 WorkflowExecutionFailed failure.message=boom retry_state=IN_PROGRESS \
 new_execution_run_id={new}
     """)
-    w.expect(f"""
+    w.expect(
+        f"""
         1 WorkflowExecutionStarted attempt=2 initiator=RETRY input='"in"' memo.fields.m=1 \
 header.fields.h=1 continued_execution_run_id={w.run_id} first_execution_run_id={w.run_id} \
 original_execution_run_id={new} first_workflow_task_backoff=30s continued_failure.message=boom \
 continued_failure.application_failure_info.type=X retry_policy.initial_interval=30s \
 priority.priority_key=2 last_completion_result=-
-    """, run_id=new)
+    """,
+        run_id=new,
+    )
     assert w.status(w.run_id) == "FAILED"
     assert w.status() == "RUNNING"
 
@@ -70,11 +73,14 @@ def test_run_timeout_is_retried(w):
     timed_out = history.attributes(w.wait_for("WorkflowExecutionTimedOut", run_id=w.run_id))
     assert history.show(timed_out, "retry_state") == "IN_PROGRESS"
     new = timed_out.new_execution_run_id
-    w.expect("""
+    w.expect(
+        """
         1 WorkflowExecutionStarted attempt=2 initiator=RETRY \
 continued_failure.message="workflow timeout" \
 continued_failure.timeout_failure_info.timeout_type=START_TO_CLOSE
-    """, run_id=new)
+    """,
+        run_id=new,
+    )
 
 
 def test_cancelled_run_is_not_retried(w):
@@ -155,11 +161,14 @@ def test_cron_continues_after_a_success(w):
     completed = history.attributes(w.wait_for("WorkflowExecutionCompleted", run_id=w.run_id))
     assert completed.new_execution_run_id == new
     assert w.status(w.run_id) == "COMPLETED"
-    (first,) = w.expect(f"""
+    (first,) = w.expect(
+        f"""
         1 WorkflowExecutionStarted initiator=CRON_SCHEDULE last_completion_result='"one"' \
 cron_schedule="@every 2s" attempt=1 memo.fields.m=1 input='"in"' continued_failure=- \
 first_execution_run_id={w.run_id} continued_execution_run_id={w.run_id}
-    """, run_id=new)
+    """,
+        run_id=new,
+    )
     assert history.attributes(first).first_workflow_task_backoff.ToNanoseconds() > 0
 
 
@@ -168,10 +177,13 @@ def test_cron_continues_after_a_failure(w):
     w.step(c.complete("one"))
     w.step(c.fail("boom"))
     w.wait_for("WorkflowExecutionStarted", run_id=successor(w))
-    w.expect("""
+    w.expect(
+        """
         1 WorkflowExecutionStarted initiator=CRON_SCHEDULE last_completion_result='"one"' \
 continued_failure.message=boom
-    """, run_id=successor(w))
+    """,
+        run_id=successor(w),
+    )
 
 
 def test_cancel_ends_a_cron_chain(w):

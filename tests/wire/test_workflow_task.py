@@ -120,13 +120,16 @@ def test_stale_attempt_is_refused(w):
 def test_failed_task(w):
     w.start()
     w.fail_task(w.poll(), "NON_DETERMINISTIC_ERROR", failure={"message": "no"}, binary_checksum="b")
-    w.expect("""
+    w.expect(
+        """
         1 WorkflowExecutionStarted
         2 WorkflowTaskScheduled
         3 WorkflowTaskStarted
         4 WorkflowTaskFailed scheduled_event_id=2 started_event_id=3 failure.message=no \
 identity=worker cause=NON_DETERMINISTIC_ERROR binary_checksum=b base_run_id=- new_run_id=-
-    """, metadata=TERMINAL["metadata"])
+    """,
+        metadata=TERMINAL["metadata"],
+    )
 
 
 def test_transient_task_is_delivered_and_not_stored(w):
@@ -281,12 +284,15 @@ def test_start_to_close_timeout(w):
     w.start(workflow_task_timeout=seconds(1))
     task = w.poll()
     w.wait_for("WorkflowTaskTimedOut")
-    w.expect("""
+    w.expect(
+        """
         1 WorkflowExecutionStarted
         2 WorkflowTaskScheduled
         3 WorkflowTaskStarted
         4 WorkflowTaskTimedOut scheduled_event_id=2 started_event_id=3 timeout_type=START_TO_CLOSE
-    """, **TERMINAL)
+    """,
+        **TERMINAL,
+    )
     with refused("NOT_FOUND", "Workflow task not found.", "NotFoundFailure"):
         w.complete(task)
     assert w.poll().attempt == 2

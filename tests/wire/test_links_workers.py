@@ -1,0 +1,78 @@
+"""Links on events, and the heartbeats of workers."""
+
+import uuid
+
+import commands as c
+import pytest
+from client import refused
+from google.protobuf import timestamp_pb2
+
+LINK = {
+    "workflow_event": {
+        "namespace": "default",
+        "workflow_id": "other",
+        "run_id": "11111111-1111-4111-8111-111111111111",
+        "event_ref": {"event_id": 1, "event_type": "EVENT_TYPE_WORKFLOW_EXECUTION_STARTED"},
+    }
+}
+
+
+def links(event):
+    return [link.workflow_event.workflow_id for link in event.links]
+
+
+def test_links_go_to_the_events(w):
+    w.start(links=[LINK])
+    w.signal(links=[LINK])
+    w.cancel(links=[LINK])
+    w.terminate(links=[LINK])
+    events = w.events()
+    assert [links(e) for e in events] == [["other"], [], ["other"], ["other"], ["other"]]
+
+
+def test_link_of_a_signal_with_start(w):
+    w.signal_with_start(links=[LINK])
+    assert links(w.events()[0]) == ["other"]
+
+
+def test_more_than_ten_links(w):
+    with refused("INVALID_ARGUMENT", "cannot attach more than 10 links per request, got 11"):
+        w.start(links=[LINK] * 11)
+
+
+def test_worker_heartbeats(w):
+    key = uuid.uuid4().hex
+    now = timestamp_pb2.Timestamp()
+    now.GetCurrentTime()
+    beat = {
+        "worker_instance_key": key,
+        "worker_identity": "me",
+        "task_queue": w.queue,
+        "sdk_name": "temporal-wire",
+        "sdk_version": "1.0.0",
+        "status": "WORKER_STATUS_RUNNING",
+        "start_time": now,
+        "heartbeat_time": now,
+    }
+    w.call("RecordWorkerHeartbeat", identity="me", worker_heartbeat=[beat])
+    answer = w.call("ListWorkers", query=f"TaskQueue = '{w.queue}'")
+    assert [i.worker_heartbeat.worker_instance_key for i in answer.workers_info] == [key]
+    found = w.call("DescribeWorker", worker_instance_key=key).worker_info.worker_heartbeat
+    assert (found.worker_identity, found.task_queue) == ("me", w.queue)
+
+
+def test_unknown_worker(client):
+    with refused("NOT_FOUND", "Worker nobody not found", "any"):
+        client("DescribeWorker", worker_instance_key="nobody")
+
+
+def test_no_workers(w):
+    assert not w.call("ListWorkers", query=f"TaskQueue = '{w.queue}'").workers_info
+
+
+@pytest.mark.parametrize("field", ["sdk_name", "sdk_version"])
+def test_sdk_metadata_is_kept(w, field):
+    w.start()
+    w.complete(w.poll(), c.timer(), sdk_metadata={field: "value"})
+    completed = w.events()[3].workflow_task_completed_event_attributes
+    assert getattr(completed.sdk_metadata, field) == "value"
