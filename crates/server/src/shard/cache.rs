@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use engine::time::Timestamp;
 use hashbrown::{Equivalent, HashMap};
 use uuid::Uuid;
 
@@ -202,25 +203,32 @@ impl Cache {
             .collect()
     }
 
-    /// Takes out what is to leave while there is too much: at most a few at a time, so that one call never
-    /// takes long.
-    pub(super) fn evict(&mut self, durable: CommitId) -> Option<Box<Cell>> {
-        /// How far the hand may go in one call.
-        const LOOKS_MAX: usize = 64;
-        if self.bytes <= self.bytes_max {
-            return None;
-        }
-        for _ in 0..LOOKS_MAX.min(self.clock.len()) {
+    /// Takes out one that is to leave while there is too much. `looks` is how far the hand may still go.
+    pub(super) fn evict(
+        &mut self,
+        durable: CommitId,
+        now: Timestamp,
+        looks: &mut usize,
+    ) -> Option<Box<Cell>> {
+        while self.bytes > self.bytes_max && *looks > 0 {
+            *looks -= 1;
             let run_id = self.clock.pop_front()?;
             let Some(cell) = self.cells.get_mut(&run_id) else {
                 continue;
             };
-            if !cell.touched && cell.last_commit <= durable && !cell.is_pinned() {
+            if !cell.touched && cell.last_commit <= durable && !cell.is_pinned(now) {
                 return self.remove(run_id);
             }
             cell.touched = false;
             self.clock.push_back(run_id);
         }
         None
+    }
+
+    /// The runs in memory that are armed, and when.
+    pub(super) fn armed(&self) -> impl Iterator<Item = (Timestamp, Uuid)> + '_ {
+        self.cells
+            .values()
+            .filter_map(|cell| Some((cell.armed?, cell.key.run_id)))
     }
 }

@@ -27,8 +27,8 @@ const SNAPSHOT_RECORDS: u32 = 256;
 /// ...or after so many bytes of them, and in both cases not before they weigh as much as the last snapshot.
 const SNAPSHOT_BYTES: usize = 64 << 10;
 
-/// What a cell weighs without anything pending, in bytes; measured roughly.
-const CELL_BYTES: usize = 3 << 10;
+/// What a cell weighs without anything pending, in bytes: about 3 KiB of structures, and what they point to.
+const CELL_BYTES: usize = 4 << 10;
 /// What one pending thing weighs besides its payloads.
 const PENDING_BYTES: usize = 512;
 
@@ -219,8 +219,8 @@ impl Cell {
     }
 
     /// Whether forgetting it would lose what the journal does not know: a started workflow task, a sticky
-    /// queue's timeout, messages under way, somebody who waits.
-    pub(super) fn is_pinned(&mut self) -> bool {
+    /// queue's timeout, messages under way, somebody who waits. What is due is done first.
+    pub(super) fn is_pinned(&mut self, now: Timestamp) -> bool {
         self.forget_gone();
         let volatile = self
             .state
@@ -228,7 +228,22 @@ impl Cell {
             .workflow_task
             .as_ref()
             .is_some_and(|task| task.started.is_some() || task.sticky_offered.is_some());
-        volatile || self.deleting || self.waiting.is_some() || !self.state.outbox.is_empty()
+        volatile
+            || self.deleting
+            || self.waiting.is_some()
+            || !self.state.outbox.is_empty()
+            || self.armed.is_some_and(|at| at <= now)
+    }
+
+    /// Whether matching holds tasks of this run.
+    pub(super) fn has_offers(&self) -> bool {
+        self.state.is_open()
+            && (self.state.core.workflow_task.is_some()
+                || self
+                    .state
+                    .activities
+                    .iter()
+                    .any(|(_, activity)| activity.offered))
     }
 
     /// A rough estimate of the memory that this cell takes.

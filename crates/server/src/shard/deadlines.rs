@@ -24,6 +24,18 @@ impl Deadlines {
         self.heap.push(Reverse((at, run_id)));
     }
 
+    /// Whether most of the entries must be of runs that have moved on or left memory.
+    pub(super) fn is_stale(&self, run_count: usize) -> bool {
+        /// Fewer than so many are not worth the trouble.
+        const SMALL: usize = 4096;
+        self.heap.len() > SMALL + 4 * run_count
+    }
+
+    /// Begins anew with what the runs in memory are armed for.
+    pub(super) fn rebuild(&mut self, armed: impl Iterator<Item = (Timestamp, Uuid)>) {
+        self.heap = armed.map(Reverse).collect();
+    }
+
     /// The earliest time; its run may have moved on since.
     pub(super) fn first(&self) -> Option<Timestamp> {
         self.heap.peek().map(|Reverse((at, _))| *at)

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use engine::Namespace;
 use engine::rejection::Rejection;
+use engine::time::Timestamp;
+use engine::workflow::transition::Effect;
 use store::Loaded;
 use uuid::Uuid;
 
@@ -12,7 +14,7 @@ use super::CallError;
 use super::cache::{Current, Void};
 use super::cell::{Cell, CommitId};
 use super::counters::Counters;
-use super::load::{LoadEnded, LoadResult, fold};
+use super::load::{FoldError, LoadEnded, LoadResult, fold};
 use super::message::{Body, Target};
 use super::release::{Release, carry_out_effects, tell_sender};
 use super::writer::Shard;
@@ -38,7 +40,7 @@ impl Shard {
             return;
         }
         if !self.is_open() {
-            if body.is_internal() {
+            if body.is_internal() || self.is_opening_first() {
                 self.keep(target, body);
             } else {
                 body.refuse(CallError::Unavailable(
@@ -92,12 +94,12 @@ impl Shard {
         Counters::add(&self.counters.cache_misses, 1);
         match self.loads.begin(target) {
             None => Find::Loading,
-            Some(result) => self.take_in(result),
+            Some(result) => self.take_in(target, result),
         }
     }
 
     /// Puts what the store gave into memory.
-    fn take_in(&mut self, result: LoadResult) -> Find {
+    fn take_in(&mut self, target: &Target, result: LoadResult) -> Find {
         let loaded = match result {
             Ok(Some(loaded)) => loaded,
             Ok(None) => return Find::Missing(0),
@@ -116,7 +118,11 @@ impl Shard {
         }
         match self.put(loaded) {
             Ok(()) => Find::Here(run_id),
-            Err(cause) => {
+            Err(FoldError::Snapshot(loaded)) => match self.loads.begin_whole(target, *loaded) {
+                None => Find::Loading,
+                Some(result) => self.take_in(target, result),
+            },
+            Err(FoldError::Damaged(cause)) => {
                 tracing::error!(%run_id, cause, "a journal cannot be folded; its execution rests");
                 self.broken.insert(run_id, u32::MAX);
                 Find::Refused(quarantined())
@@ -125,20 +131,26 @@ impl Shard {
     }
 
     /// Folds a journal into a cell, and offers and sends what it has ready.
-    fn put(&mut self, loaded: Loaded) -> Result<(), String> {
-        let fresh = self.scan.is_whole() || self.unready.remove(&loaded.key.run_id);
+    fn put(&mut self, loaded: Loaded) -> Result<(), FoldError> {
         let now = self.now();
         let caught = std::panic::catch_unwind(|| {
             let mut cell = fold(loaded)?;
             let effects = engine::workflow::ready(&mut cell.state, now);
-            Ok::<_, String>((cell, effects))
+            Ok::<_, FoldError>((cell, effects))
         });
-        let (cell, effects) = caught.unwrap_or_else(|_| Err("folding it panicked".to_owned()))?;
+        let (cell, mut effects) =
+            caught.unwrap_or_else(|_| Err(FoldError::Damaged("folding it panicked".to_owned())))?;
         let key = cell.key.clone();
+        if let Some(until) = self.offered_until.remove(&key.run_id) {
+            effects.retain(|effect| match effect {
+                Effect::OfferWorkflowTask(offer) => offer.scheduled_time > until,
+                Effect::OfferActivityTask(offer) => offer.scheduled_time > until,
+                Effect::Send(_) => true,
+            });
+        }
         self.cache.insert(cell);
         Counters::add(&self.counters.loads, 1);
-        // Of a run that only left memory, matching still has what was offered.
-        if fresh && !effects.is_empty() {
+        if !effects.is_empty() {
             carry_out_effects(&key, effects, &self.outside);
         }
         self.rearm(key.run_id);
@@ -153,7 +165,7 @@ impl Shard {
             let again = self.now().after(Duration::from_secs(1));
             self.sleepers.remember(again, target.key(run_id));
         }
-        if let Find::Refused(error) = self.take_in(result) {
+        if let Find::Refused(error) = self.take_in(&target, result) {
             for (target, body) in waiting {
                 self.refuse(&target, body, error.clone());
             }
@@ -221,8 +233,11 @@ impl Shard {
     }
 
     /// A run has left memory: when must it come back?
-    pub(super) fn evicted(&mut self, cell: Box<Cell>) {
+    pub(super) fn evicted(&mut self, cell: Box<Cell>, now: Timestamp) {
         Counters::add(&self.counters.evictions, 1);
+        if cell.has_offers() {
+            self.offered_until.insert(cell.key.run_id, now);
+        }
         let retention = self.retention(cell.key.namespace);
         if let Some(at) = cell.deadline(retention) {
             self.sleepers.put(at, cell.stored_wake, cell.key);

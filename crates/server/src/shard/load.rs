@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use engine::workflow::JournalError;
 use engine::workflow::record::Record;
-use engine::workflow::state::State;
 use futures_util::FutureExt as _;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use hashbrown::HashMap;
 use prost::Message as _;
-use store::{BoxFuture, ExecutionKey, Loaded, Store, StoreError};
+use store::{BoxFuture, ExecutionKey, Loaded, RecordRange, Store, StoreError};
 
 use super::cache::WorkflowKey;
 use super::cell::Cell;
@@ -64,7 +64,7 @@ impl Loads {
         let store = Arc::clone(&self.store);
         let (slot, namespace) = (target.slot, target.namespace.id);
         let workflow_id = Arc::clone(&target.workflow_id);
-        let mut load: BoxFuture<LoadResult> = match target.run_id {
+        let load: BoxFuture<LoadResult> = match target.run_id {
             Some(run_id) => store.load(&ExecutionKey {
                 slot,
                 namespace,
@@ -86,6 +86,16 @@ impl Loads {
                 }
             }
         };
+        self.follow(target, load)
+    }
+
+    /// Reads a journal from its beginning, for one whose snapshot is of no use.
+    pub(super) fn begin_whole(&mut self, target: &Target, loaded: Loaded) -> Option<LoadResult> {
+        let load = read_whole(Arc::clone(&self.store), loaded);
+        self.follow(target, Box::pin(load))
+    }
+
+    fn follow(&mut self, target: &Target, mut load: BoxFuture<LoadResult>) -> Option<LoadResult> {
         if let Some(result) = (&mut load).now_or_never() {
             return Some(result);
         }
@@ -117,6 +127,28 @@ impl Loads {
     }
 }
 
+/// All records of a journal, in the place of its snapshot.
+async fn read_whole(store: Arc<dyn Store>, mut loaded: Loaded) -> LoadResult {
+    loaded.snapshot = None;
+    loaded.records.clear();
+    loop {
+        let from = loaded.records.last().map_or(1, |(seq, _)| seq + 1);
+        let (to, count_max, bytes_max) = (u64::MAX >> 1, 1024, 8 << 20);
+        let range = RecordRange {
+            from,
+            to,
+            count_max,
+            bytes_max,
+            reverse: false,
+        };
+        let records = store.records(&loaded.key, range).await?;
+        if records.is_empty() {
+            return Ok(Some(loaded));
+        }
+        loaded.records.extend(records);
+    }
+}
+
 fn workflow_key(target: &Target) -> WorkflowKey {
     WorkflowKey {
         namespace: target.namespace.id,
@@ -124,11 +156,32 @@ fn workflow_key(target: &Target) -> WorkflowKey {
     }
 }
 
+/// Why a journal does not become a state.
+pub(super) enum FoldError {
+    /// Its snapshot is of another version: it has to be folded from its beginning.
+    Snapshot(Box<Loaded>),
+    /// Says what is wrong with it.
+    Damaged(String),
+}
+
 /// Folds what the store gave into a cell.
-///
-/// # Errors
-/// Says what is wrong with the journal.
-pub(super) fn fold(loaded: Loaded) -> Result<Box<Cell>, String> {
+pub(super) fn fold(mut loaded: Loaded) -> Result<Box<Cell>, FoldError> {
+    let state = engine::workflow::load(
+        Arc::clone(&loaded.key.workflow_id),
+        loaded.key.run_id,
+        loaded
+            .snapshot
+            .as_ref()
+            .map(|snapshot| snapshot.bytes.clone()),
+        loaded.records.iter().map(|(_, bytes)| bytes.clone()),
+    );
+    let state = match state {
+        Ok(state) => state,
+        Err(JournalError::Snapshot { .. }) if loaded.snapshot.take().is_some() => {
+            return Err(FoldError::Snapshot(Box::new(loaded)));
+        }
+        Err(error) => return Err(FoldError::Damaged(error.to_string())),
+    };
     let Loaded {
         key,
         snapshot,
@@ -136,14 +189,7 @@ pub(super) fn fold(loaded: Loaded) -> Result<Box<Cell>, String> {
         row,
         wake_at,
     } = loaded;
-    let snapshot_bytes = snapshot.as_ref().map_or(0, |snapshot| snapshot.bytes.len());
-    let state: State = engine::workflow::load(
-        Arc::clone(&key.workflow_id),
-        key.run_id,
-        snapshot.map(|snapshot| snapshot.bytes),
-        records.iter().map(|(_, bytes)| bytes.clone()),
-    )
-    .map_err(|error| error.to_string())?;
+    let snapshot_bytes = snapshot.map_or(0, |snapshot| snapshot.bytes.len());
     let mut cell = Box::new(Cell::new(state, key));
     cell.current = row.current;
     cell.stored_wake = wake_at;

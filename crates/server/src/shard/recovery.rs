@@ -25,7 +25,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// One pass over the index.
 pub(super) struct Scan {
-    /// Memory knows nothing of the runs that this pass finds: their tasks must be offered.
+    /// From the beginning, whatever the horizon is.
     whole: bool,
     stage: Stage,
     /// Due by now.
@@ -62,11 +62,6 @@ impl Scan {
     pub(super) fn has_found(&self) -> bool {
         !self.found.is_empty()
     }
-
-    /// Whether a run that is loaded now may have tasks that matching does not know.
-    pub(super) fn is_whole(&self) -> bool {
-        self.whole
-    }
 }
 
 impl Shard {
@@ -78,8 +73,6 @@ impl Shard {
                 Stage::Idle => {
                     let now = self.now();
                     if !self.sleepers.must_read(now) {
-                        // The last pass is over, and nothing of it is left to be loaded.
-                        self.scan.whole &= self.scan.has_found();
                         return happened;
                     }
                     self.begin_pass(now);
@@ -117,7 +110,8 @@ impl Shard {
     fn begin_pass(&mut self, now: Timestamp) {
         let horizon = now.after(WINDOW);
         let old = self.sleepers.begin_reading(horizon);
-        let after = (!self.scan.whole).then(|| before(old));
+        let whole = std::mem::replace(&mut self.scan.whole, false);
+        let after = (!whole).then(|| before(old));
         self.read_page(horizon, after);
     }
 

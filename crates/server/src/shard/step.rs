@@ -82,6 +82,8 @@ impl Shard {
         };
         let cell: &mut Cell = cell;
         let decided = catch_unwind(AssertUnwindSafe(|| {
+            #[cfg(test)]
+            panic_if_asked(&input);
             let decided = engine::workflow::handle(&mut cell.state, input, &mut now, env)?;
             cell.check_fold(decided.record.as_ref());
             Ok(decided)
@@ -486,4 +488,12 @@ fn write_of(
         });
     }
     write
+}
+
+/// Stands for a defect of the engine.
+#[cfg(test)]
+fn panic_if_asked(input: &Input) {
+    if let Input::Signal(request) = input {
+        assert!(request.signal_name != "panic", "as asked");
+    }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use engine::limits::Limits;
 use engine::time::Timestamp;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 use store::{Answer, ExecutionKey, Store, StoreError};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -32,8 +32,8 @@ use super::release::{Outside, Release};
 const MESSAGES_MAX: usize = 256;
 /// Deadlines looked at in one round.
 const DUE_MAX: usize = 64;
-/// Runs put out of memory in one round, at most.
-const EVICTIONS_MAX: usize = 512;
+/// Runs considered for leaving memory in one round; more than can come in.
+const EVICTION_LOOKS: usize = 4 * MESSAGES_MAX;
 /// How long the loop sleeps at most while something is armed: the wall clock may jump, a sleep does not notice.
 const SLEEP_MAX: Duration = Duration::from_secs(30);
 /// After a store failed: how long to wait before the next try.
@@ -74,8 +74,9 @@ pub(super) struct Shard {
     pub(super) steps: Steps,
     /// Messages of runs in this shard to send again, and when.
     pub(super) resend: std::collections::VecDeque<(Timestamp, ExecutionKey, u64)>,
-    /// Runs whose ready tasks must be offered when they are loaded: memory lost them.
-    pub(super) unready: HashSet<Uuid>,
+    /// Runs that left memory while matching held tasks of theirs, and when they left: what became ready
+    /// before that is not offered again when they are loaded.
+    pub(super) offered_until: HashMap<Uuid, Timestamp>,
     /// How often a step of a run broke.
     pub(super) broken: HashMap<Uuid, u32>,
     phase: Phase,
@@ -112,7 +113,7 @@ impl Shard {
             scan: Scan::whole(),
             steps: Steps::new(parts.seed, 0),
             resend: std::collections::VecDeque::new(),
-            unready: HashSet::new(),
+            offered_until: HashMap::new(),
             broken: HashMap::new(),
             phase: Phase::Opening(opening),
             backoff: Duration::ZERO,
@@ -192,14 +193,6 @@ impl Shard {
         }
         woken |= self.poll_scan(context);
         woken |= alarm.is_some_and(|alarm| alarm.poll(context).is_ready());
-        if self.is_opening_first() {
-            // Nothing can be served before the first epoch: let callers wait in the inbox.
-            return if woken {
-                Poll::Ready(true)
-            } else {
-                Poll::Pending
-            };
-        }
         match inbox.poll_recv_many(context, messages, MESSAGES_MAX) {
             Poll::Ready(count) => Poll::Ready(count > 0),
             Poll::Pending if woken => Poll::Ready(true),
@@ -207,7 +200,8 @@ impl Shard {
         }
     }
 
-    fn is_opening_first(&self) -> bool {
+    /// Whether the first epoch is still being opened: callers can wait for that.
+    pub(super) fn is_opening_first(&self) -> bool {
         matches!(self.phase, Phase::Opening(_)) && self.pipeline.epoch() == 0
     }
 
@@ -244,7 +238,6 @@ impl Shard {
     /// Carries one thing out.
     pub(super) fn carry_out(&mut self, release: Release) {
         if let Some(key) = release.carry_out(&self.outside) {
-            self.unready.insert(key.run_id);
             self.take_up(key);
         }
     }
@@ -386,11 +379,13 @@ impl Shard {
     /// Puts runs out of memory while there are too many.
     fn evict_some(&mut self) {
         let durable = self.pipeline.durable();
-        for _ in 0..EVICTIONS_MAX {
-            let Some(cell) = self.cache.evict(durable) else {
-                break;
-            };
-            self.evicted(cell);
+        let now = self.now();
+        let mut looks = EVICTION_LOOKS;
+        while let Some(cell) = self.cache.evict(durable, now, &mut looks) {
+            self.evicted(cell, now);
+        }
+        if self.deadlines.is_stale(self.cache.len()) {
+            self.deadlines.rebuild(self.cache.armed());
         }
         self.counters
             .set_cached(self.id, self.cache.len(), self.cache.bytes());

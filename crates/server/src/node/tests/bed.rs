@@ -8,7 +8,7 @@ use bytes::Bytes;
 use engine::Namespace;
 use engine::time::Timestamp;
 use engine::workflow::StartInput;
-use engine::workflow::input::{ActivityTarget, Input, WorkflowTaskCompleted};
+use engine::workflow::input::{ActivityFailed, ActivityTarget, Input, WorkflowTaskCompleted};
 use engine::workflow::token;
 use engine::workflow::transition::{Reply, WorkflowTaskCompletedReply};
 use prost::Message as _;
@@ -19,6 +19,8 @@ use proto::temporal::api::command::v1::{
 };
 use proto::temporal::api::common::v1::{ActivityType, WorkflowType};
 use proto::temporal::api::enums::v1::{CommandType, EventType, ParentClosePolicy};
+use proto::temporal::api::failure::v1::Failure;
+use proto::temporal::api::failure::v1::failure::FailureInfo;
 use proto::temporal::api::history::v1::{History, HistoryEvent};
 use proto::temporal::api::sdk::v1::WorkflowTaskCompletedMetadata;
 use proto::temporal::api::taskqueue::v1::{StickyExecutionAttributes, TaskQueue};
@@ -233,6 +235,28 @@ impl Bed {
         let run_id = Uuid::try_parse(&execution.run_id).unwrap();
         let target = ActivityTarget::Token(token);
         let input = Input::ActivityTaskCompleted(target, None, "worker".to_owned());
+        self.node
+            .shards
+            .step(&self.namespace, execution.workflow_id, Some(run_id), input)
+            .await
+            .unwrap();
+    }
+
+    /// Fails an activity in a way that is tried again.
+    pub(super) async fn fail_activity(&self, task: &PollActivityTaskQueueResponse) {
+        let token = token::activity_task(&task.task_token).unwrap();
+        let execution = task.workflow_execution.clone().unwrap();
+        let run_id = Uuid::try_parse(&execution.run_id).unwrap();
+        let failed = ActivityFailed {
+            failure: Some(Failure {
+                message: "no".to_owned(),
+                failure_info: Some(FailureInfo::ApplicationFailureInfo(Default::default())),
+                ..Default::default()
+            }),
+            last_heartbeat_details: None,
+            identity: "worker".to_owned(),
+        };
+        let input = Input::ActivityTaskFailed(ActivityTarget::Token(token), Box::new(failed));
         self.node
             .shards
             .step(&self.namespace, execution.workflow_id, Some(run_id), input)

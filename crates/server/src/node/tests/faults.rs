@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use engine::rejection::Rejection;
 use proto::temporal::api::enums::v1::EventType;
 use store::{
     Answer, Batch, Check, Column, ExecutionKey, Filter, Loaded, MemoryStore, OrderBy, Page,
@@ -211,4 +212,44 @@ async fn an_activity_that_was_not_recorded_is_not_handed_out() {
     let activity = bed.activity_task().await;
     assert_eq!(activity.attempt, 1);
     bed.complete_activity(&activity).await;
+}
+
+#[tokio::test]
+async fn a_step_that_panics_harms_nobody_else() {
+    let bed = Bed::new().await;
+    let run_id = bed.start("order-1").await;
+    let task = bed.workflow_task().await;
+    bed.complete(&task, vec![schedule_activity("a")]).await;
+    let broken = bed.signal("order-1", "panic").await;
+    assert!(
+        matches!(broken, Err(CallError::Rejected(Rejection::Internal(_)))),
+        "{broken:?}"
+    );
+    // It goes on from its last good state, and so do its neighbours.
+    bed.until(|| async { bed.signal("order-1", "fine").await.is_ok() })
+        .await;
+    for i in 0..8 {
+        bed.start(&format!("neighbour-{i}")).await;
+    }
+    let activity = bed.activity_task().await;
+    bed.complete_activity(&activity).await;
+    assert!(
+        bed.events("order-1", Some(run_id))
+            .await
+            .contains(&EventType::WorkflowExecutionSignaled)
+    );
+}
+
+#[tokio::test]
+async fn a_run_whose_steps_keep_panicking_is_quarantined() {
+    let bed = Bed::new().await;
+    bed.start("order-1").await;
+    bed.until(|| async {
+        drop(bed.signal("order-1", "panic").await);
+        let read = bed.signal("order-1", "fine").await;
+        matches!(read, Err(CallError::Rejected(Rejection::Internal(_))))
+    })
+    .await;
+    bed.start("order-2").await;
+    bed.signal("order-2", "fine").await.unwrap();
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use proto::temporal::api::enums::v1::{EventType, ParentClosePolicy};
 
 use super::bed::{Bed, complete_workflow, schedule_activity, start_child, start_timer};
+use crate::matching::QueueKind;
 use crate::node::PolledKind;
 
 #[tokio::test]
@@ -131,4 +132,39 @@ async fn a_child_on_another_shard_reports_to_its_parent() {
         .shards
         .read(&bed.namespace, "parent", None, |s| s.outbox.is_empty());
     assert!(no_messages.await.unwrap());
+}
+
+#[tokio::test]
+async fn what_matching_holds_of_a_run_that_left_memory_is_not_offered_twice() {
+    let bed = Bed::forgetful().await;
+    for i in 0..20 {
+        bed.start(&format!("order-{i}")).await;
+    }
+    bed.until(|| async { bed.node.shards.counters().cached_executions() == 0 })
+        .await;
+    for i in 0..20 {
+        bed.signal(&format!("order-{i}"), "go").await.unwrap();
+    }
+    let described = bed
+        .node
+        .matching
+        .describe(bed.namespace.id, "q", QueueKind::Workflow);
+    assert_eq!(described.stats.backlog_count, 20);
+}
+
+#[tokio::test]
+async fn an_activity_is_retried_though_its_run_left_memory() {
+    let bed = Bed::forgetful().await;
+    bed.start("order-1").await;
+    let task = bed.workflow_task().await;
+    bed.complete(&task, vec![schedule_activity("a")]).await;
+    let activity = bed.activity_task().await;
+    bed.fail_activity(&activity).await;
+    bed.until(|| async { bed.node.shards.counters().cached_executions() == 0 })
+        .await;
+    bed.clock.advance(Duration::from_secs(2));
+    for other in ["a", "b", "c", "d"] {
+        drop(bed.signal(other, "hello").await);
+    }
+    assert_eq!(bed.activity_task().await.attempt, 2);
 }
