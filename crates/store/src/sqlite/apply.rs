@@ -4,6 +4,7 @@ use rusqlite::types::Value as SqlValue;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 use uuid::Uuid;
 
+use super::point::number;
 use super::row::{AttributeRow, attribute_rows};
 use super::schema::OPEN;
 use crate::error::StoreError;
@@ -59,42 +60,40 @@ fn statements(conn: &Connection, write: &Write) -> Outcome {
             delete(conn, run_id)
         };
     }
+    if !parts {
+        return Ok(());
+    }
     let begins = write.record.as_ref().is_some_and(|record| record.seq == 1);
-    match &write.row {
+    let number = match &write.row {
         Some(row) if begins => insert_row(conn, write, row)?,
-        Some(row) => update_row(conn, write, row)?,
         None if begins => return Err(refused(write, "record 1 without a row")),
-        None => {}
+        _ => number(conn, run_id)?.ok_or_else(|| refused(write, "no such execution"))?,
+    };
+    if let (Some(row), false) = (&write.row, begins) {
+        update_row(conn, write, number, row)?;
     }
     if let Some(record) = &write.record {
         let before = record.seq.checked_sub(1);
-        if !begins && !has_record(conn, run_id, before.unwrap_or(0))? {
+        if !begins && !has_record(conn, number, before.unwrap_or(0))? {
             return Err(refused(write, "not the next record"));
         }
-        conn.prepare_cached("INSERT INTO journal (run_id, seq, bytes) VALUES (?1, ?2, ?3)")?
-            .execute(params![
-                run_id.as_bytes().as_slice(),
-                integer(record.seq),
-                &record.bytes[..]
-            ])?;
+        conn.prepare_cached("INSERT INTO journal (execution, seq, bytes) VALUES (?1, ?2, ?3)")?
+            .execute(params![number, integer(record.seq), &record.bytes[..]])?;
     }
     if let Some(snapshot) = &write.snapshot {
-        if !has_record(conn, run_id, snapshot.seq)? {
+        if !has_record(conn, number, snapshot.seq)? {
             return Err(refused(write, "a snapshot of records that are not there"));
         }
         conn.prepare_cached(
-            "INSERT OR REPLACE INTO snapshots (run_id, seq, bytes) VALUES (?1, ?2, ?3)",
+            "INSERT OR REPLACE INTO snapshots (execution, seq, bytes) VALUES (?1, ?2, ?3)",
         )?
-        .execute(params![
-            run_id.as_bytes().as_slice(),
-            integer(snapshot.seq),
-            &snapshot.bytes[..]
-        ])?;
+        .execute(params![number, integer(snapshot.seq), &snapshot.bytes[..]])?;
     }
-    match write.wake_at {
-        Some(wake_at) if !begins => update_wake(conn, write, wake_at),
-        _ => Ok(()),
+    if let (Some(wake_at), false) = (write.wake_at, begins) {
+        conn.prepare_cached("UPDATE executions SET wake_at = ?2 WHERE number = ?1")?
+            .execute(params![number, wake_at])?;
     }
+    Ok(())
 }
 
 /// Numbers that no journal reaches are kept where they contradict every journal.
@@ -102,12 +101,13 @@ fn integer(seq: u64) -> i64 {
     i64::try_from(seq).unwrap_or(i64::MAX)
 }
 
-fn has_record(conn: &Connection, run_id: Uuid, seq: u64) -> rusqlite::Result<bool> {
-    conn.prepare_cached("SELECT 1 FROM journal WHERE run_id = ?1 AND seq = ?2")?
-        .exists(params![run_id.as_bytes().as_slice(), integer(seq)])
+fn has_record(conn: &Connection, number: i64, seq: u64) -> rusqlite::Result<bool> {
+    conn.prepare_cached("SELECT 1 FROM journal WHERE execution = ?1 AND seq = ?2")?
+        .exists(params![number, integer(seq)])
 }
 
-fn insert_row(conn: &Connection, write: &Write, row: &Row) -> Outcome {
+/// Inserts the row, and answers the number that the execution gets.
+fn insert_row(conn: &Connection, write: &Write, row: &Row) -> Result<i64, Failure> {
     let key = &write.key;
     take_current(conn, write, row)?;
     let (parent, root) = relatives(write, row);
@@ -142,9 +142,12 @@ fn insert_row(conn: &Connection, write: &Write, row: &Row) -> Outcome {
         &row.memo[..],
         &row.search_attributes[..],
     ])?;
-    attribute_rows(row)
+    let number = conn.last_insert_rowid();
+    let attributes = attribute_rows(row);
+    attributes
         .iter()
-        .try_for_each(|attribute| insert_attribute(conn, key.run_id, attribute))
+        .try_for_each(|attribute| insert_attribute(conn, number, attribute))?;
+    Ok(number)
 }
 
 type Relative<'a> = Option<(&'a str, &'a [u8])>;
@@ -178,17 +181,16 @@ fn take_current(conn: &Connection, write: &Write, row: &Row) -> rusqlite::Result
 
 /// The columns of the key are not set, and `current` only when it changes, so that the update leaves their index
 /// alone: workflow ids lie anywhere in it, and each touch would cost a page of its own.
-fn update_row(conn: &Connection, write: &Write, row: &Row) -> Outcome {
+fn update_row(conn: &Connection, write: &Write, number: i64, row: &Row) -> Outcome {
     let key = &write.key;
-    let run_id = key.run_id.as_bytes().as_slice();
     let stored = conn
         .prepare_cached(
             "SELECT current FROM executions \
-             WHERE run_id = ?1 AND namespace = ?2 AND workflow_id = ?3 AND slot = ?4",
+             WHERE number = ?1 AND namespace = ?2 AND workflow_id = ?3 AND slot = ?4",
         )?
         .query_row(
             params![
-                run_id,
+                number,
                 key.namespace.as_bytes().as_slice(),
                 key.workflow_id,
                 key.slot
@@ -197,12 +199,12 @@ fn update_row(conn: &Connection, write: &Write, row: &Row) -> Outcome {
         )
         .optional()?;
     let Some(was_current) = stored else {
-        return Err(refused(write, "no such execution"));
+        return Err(refused(write, "the run belongs to another workflow id"));
     };
     if was_current != row.current {
         take_current(conn, write, row)?;
-        conn.prepare_cached("UPDATE executions SET current = ?2 WHERE run_id = ?1")?
-            .execute(params![run_id, row.current])?;
+        conn.prepare_cached("UPDATE executions SET current = ?2 WHERE number = ?1")?
+            .execute(params![number, row.current])?;
     }
     let (parent, root) = relatives(write, row);
     conn.prepare_cached(
@@ -210,10 +212,10 @@ fn update_row(conn: &Connection, write: &Write, row: &Row) -> Outcome {
          execution_time = ?6, close_time = ?7, history_length = ?8, history_size = ?9, \
          state_transition_count = ?10, parent_workflow_id = ?11, parent_run_id = ?12, \
          root_workflow_id = ?13, root_run_id = ?14, division = ?15, memo = ?16, \
-         search_attributes = ?17 WHERE run_id = ?1",
+         search_attributes = ?17 WHERE number = ?1",
     )?
     .execute(params![
-        run_id,
+        number,
         row.status,
         row.workflow_type,
         row.task_queue,
@@ -231,16 +233,16 @@ fn update_row(conn: &Connection, write: &Write, row: &Row) -> Outcome {
         &row.memo[..],
         &row.search_attributes[..],
     ])?;
-    update_attributes(conn, key.run_id, row)
+    update_attributes(conn, number, row)
 }
 
 /// Writes only the attributes that differ: most updates of a row change none, and each lies on two pages.
-fn update_attributes(conn: &Connection, run_id: Uuid, row: &Row) -> Outcome {
+fn update_attributes(conn: &Connection, number: i64, row: &Row) -> Outcome {
     let new = attribute_rows(row);
     let mut select =
-        conn.prepare_cached("SELECT name, type, value FROM attributes WHERE run_id = ?1")?;
+        conn.prepare_cached("SELECT name, type, value FROM attributes WHERE execution = ?1")?;
     let old = select
-        .query_map([run_id.as_bytes().as_slice()], |row| {
+        .query_map([number], |row| {
             Ok(AttributeRow {
                 name: row.get(0)?,
                 type_number: row.get(1)?,
@@ -250,55 +252,45 @@ fn update_attributes(conn: &Connection, run_id: Uuid, row: &Row) -> Outcome {
         .collect::<rusqlite::Result<Vec<_>>>()?;
     for attribute in old.iter().filter(|attribute| !new.contains(attribute)) {
         conn.prepare_cached(
-            "DELETE FROM attributes WHERE run_id = ?1 AND name = ?2 AND type = ?3 AND value = ?4",
+            "DELETE FROM attributes WHERE execution = ?1 AND name = ?2 AND type = ?3 AND value = ?4",
         )?
-        .execute(attribute_params(run_id, attribute))?;
+        .execute(attribute_params(number, attribute))?;
     }
     let added = new.iter().filter(|attribute| !old.contains(attribute));
     added
         .into_iter()
-        .try_for_each(|attribute| insert_attribute(conn, run_id, attribute))
+        .try_for_each(|attribute| insert_attribute(conn, number, attribute))
 }
 
-fn insert_attribute(conn: &Connection, run_id: Uuid, attribute: &AttributeRow) -> Outcome {
+fn insert_attribute(conn: &Connection, number: i64, attribute: &AttributeRow) -> Outcome {
     conn.prepare_cached(
-        "INSERT OR IGNORE INTO attributes (run_id, name, type, value) VALUES (?1, ?2, ?3, ?4)",
+        "INSERT OR IGNORE INTO attributes (execution, name, type, value) VALUES (?1, ?2, ?3, ?4)",
     )?
-    .execute(attribute_params(run_id, attribute))?;
+    .execute(attribute_params(number, attribute))?;
     Ok(())
 }
 
-fn attribute_params(run_id: Uuid, attribute: &AttributeRow) -> (Vec<u8>, &str, i64, &SqlValue) {
+fn attribute_params(number: i64, attribute: &AttributeRow) -> (i64, &str, i64, &SqlValue) {
     (
-        run_id.as_bytes().to_vec(),
+        number,
         &attribute.name,
         attribute.type_number,
         &attribute.value,
     )
 }
 
-fn update_wake(conn: &Connection, write: &Write, wake_at: Option<i64>) -> Outcome {
-    let run_id = write.key.run_id.as_bytes().as_slice();
-    let changed = conn
-        .prepare_cached("UPDATE executions SET wake_at = ?2 WHERE run_id = ?1")?
-        .execute(params![run_id, wake_at])?;
-    if changed == 0 {
-        Err(refused(write, "no such execution"))
-    } else {
-        Ok(())
-    }
-}
-
 /// Deletes every row that the execution ever caused.
 fn delete(conn: &Connection, run_id: Uuid) -> Outcome {
+    let Some(number) = number(conn, run_id)? else {
+        return Ok(());
+    };
     for statement in [
-        "DELETE FROM journal WHERE run_id = ?1",
-        "DELETE FROM snapshots WHERE run_id = ?1",
-        "DELETE FROM attributes WHERE run_id = ?1",
-        "DELETE FROM executions WHERE run_id = ?1",
+        "DELETE FROM journal WHERE execution = ?1",
+        "DELETE FROM snapshots WHERE execution = ?1",
+        "DELETE FROM attributes WHERE execution = ?1",
+        "DELETE FROM executions WHERE number = ?1",
     ] {
-        conn.prepare_cached(statement)?
-            .execute([run_id.as_bytes().as_slice()])?;
+        conn.prepare_cached(statement)?.execute([number])?;
     }
     Ok(())
 }

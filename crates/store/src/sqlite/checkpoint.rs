@@ -14,12 +14,14 @@ use std::thread::JoinHandle;
 
 use rusqlite::Connection;
 
-use super::open::{Purpose, connect};
+use super::open::{PAGE_SIZE, Purpose, connect};
 use super::writer::Item;
 
-/// Pages in the log when a checkpoint is due: 16 MiB. After a crash so much has to be read at most, give or take
+/// How long the log is when a checkpoint is due. After a crash so much has to be read at most, give or take
 /// what came in during a checkpoint.
-const LOG_PAGES: u32 = 4096;
+const LOG_BYTES: u32 = 16 << 20;
+
+const LOG_PAGES: u32 = LOG_BYTES / PAGE_SIZE;
 
 /// The writer's end.
 pub(super) struct Checkpointer {

@@ -94,7 +94,7 @@ impl Sql {
     fn attribute_with(&mut self, expression: Self, column: &Column) {
         self.push("(SELECT ");
         self.append(expression);
-        self.push(" FROM attributes AS a WHERE a.run_id = e.run_id");
+        self.push(" FROM attributes AS a WHERE a.execution = e.number");
         self.name_and_type(column);
         self.push(")");
     }

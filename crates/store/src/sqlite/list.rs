@@ -41,7 +41,7 @@ struct Query {
     namespace: Uuid,
     all_divisions: bool,
     filter: Sql,
-    /// Narrower than the filter or as wide, and answered by an index: selects of run ids.
+    /// Narrower than the filter or as wide, and answered by an index: selects of numbers.
     starts: Vec<Sql>,
     /// Implied by the filter, and tells SQLite where in the index of the default order to look.
     bounds: Sql,
@@ -207,7 +207,7 @@ impl Query {
         }
         match start {
             Some(start) => {
-                sql.push(" AND e.run_id IN (");
+                sql.push(" AND e.number IN (");
                 sql.append(start.clone());
                 sql.push(")");
             }
@@ -290,9 +290,9 @@ impl Query {
                 sql.bind(self.namespace.as_bytes().to_vec());
                 sql.push(" AND workflow_id IN (");
             }
-            Column::RunId => sql = Sql::new("SELECT run_id FROM executions WHERE run_id IN ("),
+            Column::RunId => sql = Sql::new("SELECT number FROM executions WHERE run_id IN ("),
             Column::Attribute(name, attribute_type) => {
-                sql = Sql::new("SELECT run_id FROM attributes WHERE name = ");
+                sql = Sql::new("SELECT execution FROM attributes WHERE name = ");
                 sql.bind(name.to_string());
                 sql.push(" AND type = ");
                 sql.bind(type_number(*attribute_type));
@@ -326,7 +326,7 @@ impl Query {
     }
 }
 
-const START_WORKFLOW: &str = "SELECT run_id FROM executions WHERE namespace = ";
+const START_WORKFLOW: &str = "SELECT number FROM executions WHERE namespace = ";
 
 /// A value of an order or of a group.
 fn value(row: &rusqlite::Row<'_>, index: usize, column: &Column) -> rusqlite::Result<Value> {

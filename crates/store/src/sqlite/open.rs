@@ -12,7 +12,7 @@ use crate::error::StoreError;
 
 /// Pages of 4 KiB: halves of it write less log for scattered rows, but more for long records, and the operating
 /// system writes the file itself in such pages anyway.
-const PAGE_SIZE: u32 = 4096;
+pub(super) const PAGE_SIZE: u32 = 4096;
 
 /// No database file has a smaller page, and none has less than one.
 const PAGE_SIZE_MIN: u64 = 512;

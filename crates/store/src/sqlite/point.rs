@@ -6,7 +6,7 @@ use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
-use super::row::{COLUMNS, blob, read, read_key, unsigned};
+use super::row::{COLUMNS, NUMBER, blob, read, read_key, unsigned};
 use crate::model::{Check, ExecutionKey, Loaded, RecordRange, Snapshot, Wake, WakeCursor};
 
 pub(super) fn current(
@@ -51,14 +51,16 @@ pub(super) fn load(conn: &Connection, run_id: Uuid) -> rusqlite::Result<Option<L
         .prepare_cached(&format!(
             "SELECT {COLUMNS} FROM executions AS e WHERE e.run_id = ?1"
         ))?
-        .query_row([run_id.as_bytes().as_slice()], read)
+        .query_row([run_id.as_bytes().as_slice()], |row| {
+            Ok((row.get(NUMBER)?, read(row)?))
+        })
         .optional()?;
-    let Some((key, row, wake_at)) = execution else {
+    let Some((number, (key, row, wake_at))) = execution else {
         return Ok(None);
     };
     let snapshot = conn
-        .prepare_cached("SELECT seq, bytes FROM snapshots WHERE run_id = ?1")?
-        .query_row([run_id.as_bytes().as_slice()], |row| {
+        .prepare_cached("SELECT seq, bytes FROM snapshots WHERE execution = ?1")?
+        .query_row([&number], |row| {
             Ok(Snapshot {
                 seq: unsigned(row, 0)?,
                 bytes: blob(row, 1)?,
@@ -72,7 +74,7 @@ pub(super) fn load(conn: &Connection, run_id: Uuid) -> rusqlite::Result<Option<L
         bytes_max: usize::MAX,
         reverse: false,
     };
-    let records = records(conn, run_id, range)?;
+    let records = records_of(conn, number, range)?;
     Ok(Some(Loaded {
         key,
         snapshot,
@@ -87,17 +89,31 @@ pub(super) fn records(
     run_id: Uuid,
     range: RecordRange,
 ) -> rusqlite::Result<Vec<(u64, Bytes)>> {
+    match number(conn, run_id)? {
+        Some(number) => records_of(conn, number, range),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// The number of a run, if there is one.
+pub(super) fn number(conn: &Connection, run_id: Uuid) -> rusqlite::Result<Option<i64>> {
+    conn.prepare_cached("SELECT number FROM executions WHERE run_id = ?1")?
+        .query_row([run_id.as_bytes().as_slice()], |row| row.get(0))
+        .optional()
+}
+
+fn records_of(
+    conn: &Connection,
+    number: i64,
+    range: RecordRange,
+) -> rusqlite::Result<Vec<(u64, Bytes)>> {
     let integer = |seq: u64| i64::try_from(seq).unwrap_or(i64::MAX);
     let mut statement = conn.prepare_cached(if range.reverse {
-        "SELECT seq, bytes FROM journal WHERE run_id = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq DESC"
+        "SELECT seq, bytes FROM journal WHERE execution = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq DESC"
     } else {
-        "SELECT seq, bytes FROM journal WHERE run_id = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq"
+        "SELECT seq, bytes FROM journal WHERE execution = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq"
     })?;
-    let mut rows = statement.query(params![
-        run_id.as_bytes().as_slice(),
-        integer(range.from),
-        integer(range.to)
-    ])?;
+    let mut rows = statement.query(params![number, integer(range.from), integer(range.to)])?;
     let mut records = Vec::new();
     let mut size = 0_usize;
     while records.len() < range.count_max
@@ -174,7 +190,7 @@ pub(super) fn check(conn: &Connection) -> rusqlite::Result<Check> {
     let orphans = |table: &str| {
         count(&format!(
             "SELECT count(*) FROM {table} AS t WHERE NOT EXISTS \
-             (SELECT 1 FROM executions AS e WHERE e.run_id = t.run_id)"
+             (SELECT 1 FROM executions AS e WHERE e.number = t.execution)"
         ))
     };
     Ok(Check {
@@ -184,7 +200,7 @@ pub(super) fn check(conn: &Connection) -> rusqlite::Result<Check> {
         gaps: count(
             "SELECT count(*) FROM executions AS e WHERE (SELECT count(*) = 0 OR min(seq) <> 1 OR \
              max(seq) <> count(*) OR max(seq) < ifnull((SELECT s.seq FROM snapshots AS s \
-             WHERE s.run_id = e.run_id), 0) FROM journal AS j WHERE j.run_id = e.run_id)",
+             WHERE s.execution = e.number), 0) FROM journal AS j WHERE j.execution = e.number)",
         )?,
         doubles: count(
             "SELECT count(*) FROM (SELECT 1 FROM executions WHERE current = 1 \

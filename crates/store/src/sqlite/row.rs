@@ -15,10 +15,13 @@ use crate::model::{AttributeValue, ExecutionKey, Row};
 pub(super) const COLUMNS: &str = "e.run_id, e.namespace, e.workflow_id, e.slot, e.current, e.status, \
      e.workflow_type, e.task_queue, e.start_time, e.execution_time, e.close_time, e.history_length, \
      e.history_size, e.state_transition_count, e.parent_workflow_id, e.parent_run_id, \
-     e.root_workflow_id, e.root_run_id, e.division, e.memo, e.search_attributes, e.wake_at";
+     e.root_workflow_id, e.root_run_id, e.division, e.memo, e.search_attributes, e.wake_at, e.number";
+
+/// Which of them is the number of the execution.
+pub(super) const NUMBER: usize = 22;
 
 /// How many they are.
-pub(super) const COLUMN_COUNT: usize = 22;
+pub(super) const COLUMN_COUNT: usize = 23;
 
 /// Reads a key from the columns `run_id, namespace, workflow_id, slot`.
 pub(super) fn read_key(row: &rusqlite::Row<'_>) -> rusqlite::Result<ExecutionKey> {
@@ -30,7 +33,7 @@ pub(super) fn read_key(row: &rusqlite::Row<'_>) -> rusqlite::Result<ExecutionKey
     })
 }
 
-/// Reads [`COLUMNS`]: the key, the row and the wake time.
+/// Reads [`COLUMNS`]: the key, the row and the wake time. The last is the number, [`NUMBER`].
 pub(super) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<(ExecutionKey, Row, Option<i64>)> {
     let key = read_key(row)?;
     let run = |workflow_id, run_id| -> rusqlite::Result<Option<(Arc<str>, Uuid)>> {
@@ -89,7 +92,7 @@ pub(super) fn type_number(attribute_type: AttributeType) -> i64 {
     }
 }
 
-/// One row of `attributes`, without the run.
+/// One row of `attributes`, without the execution.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct AttributeRow {
     pub(super) name: Arc<str>,

@@ -2,8 +2,9 @@
 //!
 //! What is laid out how follows from bytes written, since a commit writes whole pages:
 //!
-//! - `executions` holds the index row and the wake time in one table, keyed by the run id. Run ids of version 7
-//!   grow with time, so runs that are alive together lie on the same pages.
+//! - `executions` holds the index row and the wake time in one table. A run gets a number when it begins, and all
+//!   tables know it by that: numbers grow with time, so runs that are alive together lie on the same
+//!   pages, and they are short, so there are few such pages.
 //! - `journal` is append-only and shared by all runs, so one page takes the records of many.
 //! - A row in `attributes` exists only for what a row really has.
 //! - Ids are blobs and times integers. What usually equals something else (the root of a run without
@@ -29,7 +30,8 @@ pub(super) const OPEN: i64 = i64::MAX;
 // filters and counts are decided on the index, without a look at the row.
 const V1: &str = "
 CREATE TABLE executions (
-    run_id BLOB NOT NULL PRIMARY KEY,
+    number INTEGER PRIMARY KEY,
+    run_id BLOB NOT NULL,
     namespace BLOB NOT NULL,
     workflow_id TEXT NOT NULL,
     slot INTEGER NOT NULL,
@@ -51,7 +53,8 @@ CREATE TABLE executions (
     wake_at INTEGER,
     memo BLOB NOT NULL,
     search_attributes BLOB NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
+CREATE UNIQUE INDEX executions_run ON executions (run_id);
 CREATE INDEX executions_workflow ON executions (namespace, workflow_id, current);
 CREATE INDEX executions_list ON executions
     (namespace, division, close_time, start_time, run_id, status, workflow_type);
@@ -59,26 +62,26 @@ CREATE INDEX executions_wake ON executions (wake_at, run_id, slot) WHERE wake_at
 
 CREATE TABLE journal (
     id INTEGER PRIMARY KEY,
-    run_id BLOB NOT NULL,
+    execution INTEGER NOT NULL,
     seq INTEGER NOT NULL,
     bytes BLOB NOT NULL
 ) STRICT;
-CREATE UNIQUE INDEX journal_run ON journal (run_id, seq);
+CREATE UNIQUE INDEX journal_execution ON journal (execution, seq);
 
 CREATE TABLE snapshots (
-    run_id BLOB NOT NULL PRIMARY KEY,
+    execution INTEGER PRIMARY KEY,
     seq INTEGER NOT NULL,
     bytes BLOB NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE attributes (
-    run_id BLOB NOT NULL,
+    execution INTEGER NOT NULL,
     name TEXT NOT NULL,
     type INTEGER NOT NULL,
     value ANY NOT NULL,
-    PRIMARY KEY (run_id, name, type, value)
+    PRIMARY KEY (execution, name, type, value)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX attributes_value ON attributes (name, type, value, run_id);
+CREATE INDEX attributes_value ON attributes (name, type, value, execution);
 
 CREATE TABLE shards (
     shard INTEGER PRIMARY KEY,
