@@ -30,9 +30,8 @@ def _counted(scenario: str, concurrency: int, workflows: int, *more: str) -> Cas
 
 def quick() -> list[Case]:
     return [
-        *(_closed(scenario, c, 4) for scenario in ("zero", "one") for c in (1, 10)),
-        # At this concurrency one workflow may take seconds.
-        *(_closed(scenario, 100, 10) for scenario in ("zero", "one")),
+        # At a concurrency of 100 one workflow may take seconds.
+        *(_closed(s, c, 10 if c == 100 else 4) for s in ("zero", "one") for c in (1, 10, 100)),
         *(_closed(s, 10, 4) for s in ("sequential", "parallel", "signals", "timer", "query")),
         _counted("backlog", 10, 500),
         _counted("open", 50, 1_000, "--size", "200"),
