@@ -188,7 +188,7 @@ impl Cache {
     }
 
     /// Takes out everything that was written after the last durable commit, and all voids.
-    pub(super) fn drop_undurable(&mut self, durable: CommitId) -> Vec<Box<Cell>> {
+    pub(super) fn drop_undurable(&mut self, durable: CommitId) -> Vec<Cell> {
         self.voids.clear();
         self.current
             .retain(|_, current| matches!(current, Current::Run(_)));
@@ -199,7 +199,7 @@ impl Cache {
             .map(|cell| cell.key.run_id)
             .collect();
         lost.into_iter()
-            .filter_map(|run_id| self.remove(run_id))
+            .filter_map(|run_id| self.remove(run_id).map(|cell| *cell))
             .collect()
     }
 

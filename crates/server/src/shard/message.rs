@@ -70,6 +70,10 @@ impl Target {
 }
 
 /// Everything that can be put into an inbox.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every message is the large one"
+)]
 pub(super) enum Message {
     /// Something for an execution.
     To(Target, Body),
@@ -155,6 +159,10 @@ pub(super) struct QueryCall {
 
 /// What a shard can say to a question.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "few are under way, and each only for a moment"
+)]
 pub(crate) enum QueryAnswer {
     /// The caller did not want a run of this status to be asked.
     Rejected(WorkflowExecutionStatus),

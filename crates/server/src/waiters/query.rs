@@ -8,7 +8,6 @@ use engine::Namespace;
 use engine::rejection::Rejection;
 use engine::workflow::input::Input;
 use engine::workflow::state::workflow_task::Sticky;
-use proto::temporal::api::common::v1::Payloads;
 use proto::temporal::api::enums::v1::QueryResultType;
 use proto::temporal::api::query::v1::{QueryRejected, WorkflowQuery, WorkflowQueryResult};
 use proto::temporal::api::workflowservice::v1::{QueryWorkflowRequest, QueryWorkflowResponse};
@@ -179,7 +178,7 @@ fn response(result: WorkflowQueryResult) -> Result<QueryWorkflowResponse, CallEr
         }));
     }
     Ok(QueryWorkflowResponse {
-        query_result: Some(result.answer.unwrap_or_else(Payloads::default)),
+        query_result: Some(result.answer.unwrap_or_default()),
         ..QueryWorkflowResponse::default()
     })
 }
