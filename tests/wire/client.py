@@ -61,7 +61,7 @@ class Client:
         return self.raw(path, request_type(**fields).SerializeToString(), name, timeout, metadata)
 
     def raw(self, path, request_bytes, response_name=None, timeout=CALL_TIMEOUT, metadata=()):
-        """Sends bytes as they are to a method path; called directly for what no client would send."""
+        """Sends bytes as they are to a method path; called alone for what no client sends."""
         decode = None
         if response_name is not None:
             decode = getattr(_METHODS[response_name][1], response_name + "Response").FromString

@@ -254,7 +254,8 @@ def test_failed_only_refuses_after_a_success(w):
     w.step(c.complete())
     message = (
         f"Workflow execution already finished successfully. WorkflowId: {w.id}, "
-        f"RunId: {w.run_id}. Workflow Id reuse policy: allow duplicate workflow Id if last run failed."
+        f"RunId: {w.run_id}. Workflow Id reuse policy: "
+        "allow duplicate workflow Id if last run failed."
     )
     with refused("ALREADY_EXISTS", message, "WorkflowExecutionAlreadyStartedFailure") as error:
         w.start(workflow_id_reuse_policy=REUSE + "ALLOW_DUPLICATE_FAILED_ONLY")

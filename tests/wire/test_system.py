@@ -193,7 +193,7 @@ def test_success_sets_no_trailers(client):
     assert call.code() == grpc.StatusCode.OK
 
 
-# -- the legacy search-attribute list needs no namespace --------------------------------------------
+# -- the legacy list of search attributes needs no namespace ---------------------------------------
 
 
 def test_get_search_attributes(client):

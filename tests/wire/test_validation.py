@@ -32,7 +32,8 @@ LONG = "x" * 1001
         ),
         (
             {"workflow_execution_timeout": seconds(-1)},
-            "An invalid WorkflowExecutionTimeoutSeconds is set on request. cause: negative duration",
+            "An invalid WorkflowExecutionTimeoutSeconds is set on request. "
+            "cause: negative duration",
         ),
         (
             {"workflow_task_timeout": seconds(-1)},

@@ -1,4 +1,4 @@
-"""ListWorkflowExecutions and CountWorkflowExecutions: filters, order, pages, groups, error texts."""
+"""ListWorkflowExecutions and CountWorkflowExecutions: filters, order, pages, groups, errors."""
 
 import commands as c
 import history

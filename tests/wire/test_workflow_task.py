@@ -1,8 +1,7 @@
-"""The life of a workflow task: events, attempts, transient tasks, failures, timeouts, heartbeats."""
+"""The life of a workflow task: events, attempts, transient tasks, timeouts, heartbeats."""
 
 import commands as c
 import history
-import pytest
 from client import eventually, payload, payloads, refused, seconds, value_of
 from google.protobuf import timestamp_pb2
 
@@ -446,9 +445,6 @@ def test_return_new_workflow_task_without_need(w):
     answer = w.complete(w.poll(), return_new_workflow_task=True)
     assert not answer.HasField("workflow_task")
     assert len(w.events()) == 4
-
-
-# -- commands that are refused at the first sight are in test_command_errors ------------------------
 
 
 def test_terminate_with_a_started_task(w):
