@@ -1,0 +1,196 @@
+//! What must hold of a database file that no server has open: the journals are the truth, and all else
+//! in the file follows from them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use engine::Namespace;
+use engine::workflow::{self, Record, State};
+use prost::Message;
+use proto::temporal::api::history::v1::History;
+use server::namespaces::Record as NamespaceRecord;
+use store::{ExecutionKey, Filter, Loaded, RecordRange, Row, SqliteStore, Store};
+use uuid::Uuid;
+
+use super::history;
+use crate::error::Error;
+
+/// Where the store keeps namespaces.
+const NAMESPACES: &str = "namespace/";
+/// Rows read at a time.
+const PAGE: usize = 500;
+/// All records of a run.
+const ALL: RecordRange =
+    RecordRange { from: 1, to: u64::MAX, count_max: usize::MAX, bytes_max: usize::MAX, reverse: false };
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Runs in the file.
+    pub runs: u64,
+    /// Those that are open.
+    pub open: u64,
+    /// What is wrong.
+    pub problems: Vec<String>,
+}
+
+/// Looks at everything in a file.
+///
+/// # Errors
+/// When it cannot be read.
+pub async fn check(path: &Path) -> Result<Found, Error> {
+    let store = SqliteStore::open(path)?;
+    let mut found = Found::default();
+    let own = store.check().await?;
+    if own.orphans != 0 || own.gaps != 0 || own.doubles != 0 {
+        found.problems.push(format!("the store's own check: {own:?}"));
+    }
+    for (_, bytes) in store.meta_scan(NAMESPACES).await? {
+        match NamespaceRecord::decode(bytes) {
+            Ok(record) => check_namespace(&store, &namespace(&record), &mut found).await?,
+            Err(error) => found.problems.push(format!("a namespace cannot be read: {error}")),
+        }
+    }
+    if found.runs != own.executions {
+        let text = format!("{} executions, but {} in namespaces", own.executions, found.runs);
+        found.problems.push(text);
+    }
+    store.close().await?;
+    Ok(found)
+}
+
+/// As far as the engine looks at it; the runs of these files have no custom search attributes.
+fn namespace(record: &NamespaceRecord) -> Namespace {
+    Namespace {
+        id: Uuid::from_slice(&record.id).unwrap_or_default(),
+        name: record.name.as_str().into(),
+        retention: Duration::from_secs(record.retention_s),
+        search_attributes: BTreeMap::new(),
+    }
+}
+
+async fn check_namespace(
+    store: &SqliteStore,
+    namespace: &Namespace,
+    found: &mut Found,
+) -> Result<(), Error> {
+    let mut after: Option<Vec<u8>> = None;
+    let mut by_workflow: BTreeMap<String, Vec<(bool, bool)>> = BTreeMap::new();
+    loop {
+        let page = store.list(namespace.id, &Filter::True, &[], after.as_deref(), PAGE).await?;
+        for (key, row) in page.rows {
+            let problems = check_run(store, namespace, &key).await?;
+            let name = format!("{} {}", key.workflow_id, key.run_id);
+            found.problems.extend(problems.into_iter().map(|text| format!("{name}: {text}")));
+            found.runs += 1;
+            found.open += u64::from(row.close_time.is_none());
+            let runs = by_workflow.entry(key.workflow_id.to_string()).or_default();
+            runs.push((row.current, row.close_time.is_none()));
+        }
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    for (id, runs) in by_workflow {
+        let current = runs.iter().filter(|(current, _)| *current).count();
+        let open = runs.iter().filter(|(_, open)| *open).count();
+        let hidden = runs.iter().any(|(current, open)| *open && !*current);
+        if current != 1 || open > 1 || hidden {
+            let text = format!("{id}: runs as (current, open): {runs:?}");
+            found.problems.push(text);
+        }
+    }
+    Ok(())
+}
+
+async fn check_run(
+    store: &SqliteStore,
+    namespace: &Namespace,
+    key: &ExecutionKey,
+) -> Result<Vec<String>, Error> {
+    let mut problems = Vec::new();
+    let Some(loaded) = store.load(key).await? else {
+        return Ok(vec![String::from("is listed but cannot be loaded")]);
+    };
+    let records = store.records(key, ALL).await?;
+    let journal = records.iter().map(|(_, bytes)| bytes.clone());
+    let state = match workflow::load(key.workflow_id.clone(), key.run_id, None, journal) {
+        Ok(state) => state,
+        Err(error) => return Ok(vec![format!("its journal cannot be folded: {error}")]),
+    };
+    let mut events = Vec::new();
+    for (seq, bytes) in &records {
+        let decoded = Record::decode(bytes.clone())
+            .and_then(|record| History::decode(record.history))
+            .map(|history| events.extend(history.events));
+        if let Err(error) = decoded {
+            problems.push(format!("record {seq} cannot be read: {error}"));
+        }
+    }
+    problems.extend(history::check(&events));
+    if events.last().map(|event| event.event_id) != Some(state.last_event_id()) {
+        problems.push(format!("its state says it has {} events", state.last_event_id()));
+    }
+    let slot = server::shard::slot_of(key.namespace, &key.workflow_id);
+    if slot != key.slot {
+        problems.push(format!("it lies in slot {}, not in {slot}", key.slot));
+    }
+    problems.extend(check_snapshots(&state, &loaded));
+    problems.extend(check_row(&state, namespace, &loaded.row));
+    problems.extend(check_wake(&state, namespace, loaded.wake_at));
+    Ok(problems)
+}
+
+/// A snapshot is a cache of the fold: with and without it the state is the same.
+fn check_snapshots(state: &State, loaded: &Loaded) -> Option<String> {
+    let load = |snapshot, records: &[(u64, store::Bytes)]| {
+        let journal = records.iter().map(|(_, bytes)| bytes.clone());
+        workflow::load(state.workflow_id.clone(), state.run_id, snapshot, journal)
+    };
+    if let Some(snapshot) = workflow::snapshot(state) {
+        let fresh = load(Some(snapshot), &[]);
+        if !fresh.is_ok_and(|fresh| fresh.same_durable(state)) {
+            return Some(String::from("a snapshot of its state is not its state"));
+        }
+    }
+    let snapshot = loaded.snapshot.as_ref()?;
+    let stored = load(Some(snapshot.bytes.clone()), &loaded.records);
+    let same = stored.is_ok_and(|stored| stored.same_durable(state));
+    (!same).then(|| format!("its snapshot of record {} is not the fold", snapshot.seq))
+}
+
+fn check_row(state: &State, namespace: &Namespace, row: &Row) -> Vec<String> {
+    let expected = workflow::row(state, namespace);
+    let mut problems = Vec::new();
+    let mut compare = |what: &str, stored: &dyn std::fmt::Debug, folded: &dyn std::fmt::Debug| {
+        let (stored, folded) = (format!("{stored:?}"), format!("{folded:?}"));
+        if stored != folded {
+            problems.push(format!("the index says {what} {stored}, the journal {folded}"));
+        }
+    };
+    let named = |(id, run): &(std::sync::Arc<str>, Uuid)| (id.to_string(), run.to_string());
+    compare("status", &row.status, &(expected.status as i32));
+    compare("type", &row.workflow_type, &expected.workflow_type);
+    compare("task queue", &row.task_queue, &expected.task_queue);
+    compare("start time", &row.start_time, &expected.start_time.0);
+    compare("execution time", &row.execution_time, &expected.execution_time.0);
+    compare("close time", &row.close_time, &expected.close_time.map(|at| at.0));
+    compare("history length", &row.history_length, &expected.history_length);
+    compare("history size", &row.history_size, &expected.history_size);
+    compare("transitions", &row.state_transition_count, &expected.state_transition_count);
+    compare("parent", &row.parent.as_ref().map(named), &expected.parent);
+    compare("root", &named(&row.root), &expected.root);
+    compare("memo", &row.memo, &expected.memo);
+    compare("search attributes", &row.search_attributes, &expected.search_attributes);
+    problems
+}
+
+/// A server that starts afresh finds in time whatever has something to do.
+fn check_wake(state: &State, namespace: &Namespace, stored: Option<i64>) -> Option<String> {
+    let expires = state.close_time().map(|closed| closed.after(namespace.retention));
+    let needed = state.wake_at().or(expires)?;
+    let in_time = stored.is_some_and(|stored| stored <= needed.0);
+    (!in_time).then(|| format!("it must be looked at {needed:?}, but the index says {stored:?}"))
+}

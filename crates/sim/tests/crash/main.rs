@@ -1,0 +1,32 @@
+//! The short crash run that every change must pass. The long one is `steadfast-crash --kills 500`.
+
+use steadfast_sim::crash::{self, Options};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_server_keeps_its_promises_over_fifteen_kills() {
+    let folder = tempfile::tempdir().unwrap();
+    // A new seed each time finds more; it is shown with the findings.
+    let seed = uuid::Uuid::new_v4().as_u64_pair().0 >> 16;
+    println!("seed {seed}");
+    let options = Options {
+        kills: 15,
+        seed,
+        concurrency: 16,
+        workers: 4,
+        life_max: 800,
+        check_every: 5,
+        folder: folder.path().to_owned(),
+    };
+    let report = crash::run(&options).await.unwrap();
+    let kept = if report.finding_count == 0 { None } else { Some(folder.keep()) };
+    assert!(
+        report.findings.is_empty(),
+        "seed {seed}, database in {kept:?}: {} findings, such as:\n{}",
+        report.finding_count,
+        report.findings.join("\n")
+    );
+    // A run in which nothing happened proves nothing.
+    for what in ["kills", "starts", "signals", "activities completed", "heartbeats", "workflows ended"] {
+        assert!(report.counts.get(what).is_some_and(|count| *count >= 15), "{what}: {:?}", report.counts);
+    }
+}

@@ -1,0 +1,10 @@
+//! How the server fails: what it cannot start on, what it does without disk, how it stops, what malformed
+//! requests do, and what one broken workflow does to the others. Always the real program.
+
+mod disk_full;
+mod malformed;
+mod poisoned;
+mod refused_start;
+mod scene;
+mod shutdown;
+mod tokens;
