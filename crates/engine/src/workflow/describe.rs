@@ -59,7 +59,7 @@ fn info(state: &State) -> WorkflowExecutionInfo {
         start_time: Some(core.start.time.to_proto()),
         close_time: close_time.map(Timestamp::to_proto),
         status: core.status as i32,
-        history_length: state.last_event_id(),
+        history_length: history_length(state),
         parent_namespace_id: start.parent_workflow_namespace_id.clone(),
         parent_execution: start.parent_workflow_execution.clone(),
         execution_time: Some(state.execution_time().to_proto()),
@@ -80,6 +80,12 @@ fn info(state: &State) -> WorkflowExecutionInfo {
     }
 }
 
+/// Events, with the start of the task that is with a worker now, which the journal does not hold yet.
+fn history_length(state: &State) -> i64 {
+    let unstored = super::unstored_events(state).certain.len();
+    state.last_event_id() + i64::try_from(unstored).unwrap_or(0)
+}
+
 fn extended(state: &State) -> WorkflowExecutionExtendedInfo {
     let core = &state.core;
     // "None" shows as the first instant of the calendar.
@@ -93,7 +99,7 @@ fn extended(state: &State) -> WorkflowExecutionExtendedInfo {
         )
     };
     WorkflowExecutionExtendedInfo {
-        execution_expiration_time: Some(or_never(core.execution_deadline)),
+        execution_expiration_time: core.execution_deadline.map(Timestamp::to_proto),
         run_expiration_time: Some(or_never(core.run_deadline)),
         cancel_requested: core.cancel_requested,
         original_start_time: Some(core.start.time.to_proto()),

@@ -15,6 +15,7 @@ use proto::temporal::api::sdk::v1::UserMetadata;
 use proto::temporal::api::taskqueue::v1::TaskQueue;
 
 use super::event_type;
+use super::input::PeerAnswer;
 use super::record::{Change, ChangeKind, Record, WorkflowTaskAttempt};
 use super::state::outbox::OutboxEntry;
 use super::state::{Core, FirstTask, State, Volatile};
@@ -131,6 +132,11 @@ impl<'a> Step<'a> {
             event_type: event_type(&attributes) as i32,
             user_metadata: extras.user_metadata,
             links: extras.links,
+            // An options update means nothing to a worker that does not know it (behaviour, 4.1).
+            worker_may_ignore: matches!(
+                attributes,
+                Attributes::WorkflowExecutionOptionsUpdatedEventAttributes(_)
+            ),
             attributes: Some(attributes),
             ..HistoryEvent::default()
         }
@@ -155,8 +161,17 @@ impl<'a> Step<'a> {
             self.change(ChangeKind::Buffered(Box::new(event)));
             0
         } else {
+            // What waited when the server last stopped came first.
+            self.flush_buffer();
             self.write_at(attributes, extras, time)
         }
+    }
+
+    /// Records an event that a command causes but that belongs with what came from outside: it takes its
+    /// place at the flush that follows the commands.
+    pub(crate) fn defer(&mut self, attributes: Attributes) {
+        let event = self.event(attributes, Extras::default(), self.time());
+        self.change(ChangeKind::Buffered(Box::new(event)));
     }
 
     /// Records a change that leaves no event.
@@ -442,7 +457,12 @@ impl<'a> Step<'a> {
 
     /// Ends the step with an answer that may be a refusal although something was recorded.
     pub(crate) fn finish(mut self, reply: Result<Reply, Rejection>) -> Transition {
-        self.enforce_history_limits();
+        let reply = match (self.enforce_history_limits(), reply) {
+            (None, reply) => reply,
+            // What the sender's message was to do was dropped with the rest.
+            (Some(_), Ok(Reply::PeerAnswer(_))) => Ok(Reply::PeerAnswer(PeerAnswer::NotFound)),
+            (Some(reason), _) => Err(Rejection::invalid(reason)),
+        };
         self.send_new_messages();
         let closed_now = self.was_open && !self.state.is_open();
         let record = self.take_record();
@@ -486,9 +506,10 @@ impl<'a> Step<'a> {
     }
 
     /// A run over its history limits is terminated; what went over is dropped (behaviour, section 3.2).
-    fn enforce_history_limits(&mut self) {
+    /// Returns the reason if so.
+    fn enforce_history_limits(&mut self) -> Option<&'static str> {
         if self.event_count == 0 || !self.was_open || !self.state.is_open() {
-            return;
+            return None;
         }
         let limits = self.env.limits;
         let reason = if self.state.last_event_id() > limits.history_count_error {
@@ -496,10 +517,11 @@ impl<'a> Step<'a> {
         } else if self.state.core.history_size > limits.history_size_error {
             "Workflow history size exceeds limit."
         } else {
-            return;
+            return None;
         };
         self.undo_all();
         self.force_terminate(reason);
+        Some(reason)
     }
 
     /// Terminates the run on the server's own account.

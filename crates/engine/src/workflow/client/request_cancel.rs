@@ -5,6 +5,7 @@ use proto::temporal::api::common::v1::WorkflowExecution;
 use proto::temporal::api::history::v1::WorkflowExecutionCancelRequestedEventAttributes;
 use proto::temporal::api::history::v1::history_event::Attributes;
 
+use super::terminate::check_chain;
 use crate::ids::EventId;
 use crate::rejection::Rejection;
 use crate::workflow::input::RequestCancel;
@@ -16,6 +17,9 @@ pub(crate) fn request_cancel(
     mut step: Step<'_>,
     request: RequestCancel,
 ) -> Result<Transition, Rejection> {
+    if let Err(rejection) = check_chain(&step, &request.first_execution_run_id) {
+        return step.reject(rejection);
+    }
     if step.state.is_open() && !step.state.core.cancel_requested {
         record(&mut step, request, None);
     }

@@ -459,7 +459,7 @@ fn started_attributes(
         run_timeout,
         env.limits,
     );
-    // A child's unset timeouts show as explicit zeros, a direct start's stay absent (behaviour, 4.1).
+    // A child's unset run timeout shows as an explicit zero, a direct start's stays absent (behaviour, 4.1).
     let shown = |span: Duration| (child.is_some() || !span.is_zero()).then(|| wire(span));
     let initiator = if request.cron_schedule.is_empty() {
         ContinueAsNewInitiator::Unspecified
@@ -476,7 +476,7 @@ fn started_attributes(
         parent_initiated_event_id: parent.map_or(0, |p| p.initiated_event_id),
         task_queue: request.task_queue.map(|q| open::normal_queue(&q.name)),
         input: request.input,
-        workflow_execution_timeout: shown(execution_timeout),
+        workflow_execution_timeout: (!execution_timeout.is_zero()).then(|| wire(execution_timeout)),
         workflow_run_timeout: shown(run_timeout),
         workflow_task_timeout: Some(wire(task_timeout)),
         initiator: initiator as i32,

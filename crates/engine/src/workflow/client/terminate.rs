@@ -14,17 +14,36 @@ pub(crate) fn terminate(
     mut step: Step<'_>,
     request: TerminateWorkflowExecutionRequest,
 ) -> Result<Transition, Rejection> {
+    if let Err(rejection) = check_chain(&step, &request.first_execution_run_id) {
+        return step.reject(rejection);
+    }
     if !step.state.is_open() {
         return step.reject(Rejection::AlreadyCompleted);
     }
+    let or = |text: String, default: &str| {
+        if text.is_empty() {
+            default.to_owned()
+        } else {
+            text
+        }
+    };
     record(
         &mut step,
-        request.reason,
+        or(request.reason, "terminated by user via frontend"),
         request.details,
-        request.identity,
+        or(request.identity, "frontend-service"),
         request.links,
     );
     step.done(Reply::Done)
+}
+
+/// A caller may name the first run of the chain that it means (behaviour, section 6.2).
+pub(super) fn check_chain(step: &Step<'_>, first_execution_run_id: &str) -> Result<(), Rejection> {
+    let ours = step.state.first_execution_run_id();
+    if first_execution_run_id.is_empty() || first_execution_run_id == ours {
+        return Ok(());
+    }
+    Err(Rejection::ChainNotFound)
 }
 
 /// Closes the run now. A started workflow task fails first; what was buffered is kept.

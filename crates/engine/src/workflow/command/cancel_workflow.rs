@@ -14,7 +14,7 @@ pub(super) fn carry_out(
     attributes: Option<CancelWorkflowExecutionCommandAttributes>,
     extras: Extras,
 ) -> Result<(), BadCommand> {
-    refuse_unhandled(step)?;
+    refuse_unhandled(context)?;
     let cause = Cause::BadCancelWorkflowExecutionAttributes;
     let Some(a) = attributes else {
         let message = "CancelWorkflowExecutionCommandAttributes is not set on CancelWorkflowExecutionCommand.";

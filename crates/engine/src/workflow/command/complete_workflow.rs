@@ -15,7 +15,7 @@ pub(super) fn carry_out(
     attributes: Option<CompleteWorkflowExecutionCommandAttributes>,
     extras: Extras,
 ) -> Result<(), BadCommand> {
-    refuse_unhandled(step)?;
+    refuse_unhandled(context)?;
     let Some(a) = attributes else {
         return Err(BadCommand::new(
             Cause::BadCompleteWorkflowExecutionAttributes,

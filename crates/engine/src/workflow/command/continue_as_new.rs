@@ -21,7 +21,7 @@ pub(super) fn carry_out(
     attributes: Option<ContinueAsNewWorkflowExecutionCommandAttributes>,
     extras: Extras,
 ) -> Result<(), BadCommand> {
-    refuse_unhandled(step)?;
+    refuse_unhandled(context)?;
     let Some(mut a) = attributes else {
         return Err(BadCommand::new(
             CAUSE,

@@ -16,7 +16,7 @@ pub(super) fn carry_out(
     attributes: Option<FailWorkflowExecutionCommandAttributes>,
     extras: Extras,
 ) -> Result<(), BadCommand> {
-    refuse_unhandled(step)?;
+    refuse_unhandled(context)?;
     let cause = Cause::BadFailWorkflowExecutionAttributes;
     let Some(a) = attributes else {
         let message =

@@ -33,8 +33,8 @@ pub(crate) struct Context {
     pub(crate) identity: String,
     /// Activities that the worker wants to run itself, at once.
     pub(crate) eager: Vec<EventId>,
-    /// A command had a result at once, so another workflow task must follow.
-    pub(crate) news: bool,
+    /// Something waited in the buffer when the worker completed its task.
+    pub(crate) unhandled: bool,
 }
 
 /// Why a command fails its workflow task.
@@ -226,8 +226,8 @@ pub(crate) fn carry_out(
 
 /// A close command must see everything: with events waiting it fails, so that the workflow can look at
 /// them first (behaviour, section 4.4).
-fn refuse_unhandled(step: &Step<'_>) -> Result<(), BadCommand> {
-    if step.state.core.buffered.is_empty() {
+fn refuse_unhandled(context: &Context) -> Result<(), BadCommand> {
+    if !context.unhandled {
         return Ok(());
     }
     Err(BadCommand::new(Cause::UnhandledCommand, ""))

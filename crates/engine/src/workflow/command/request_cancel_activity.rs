@@ -52,19 +52,17 @@ pub(super) fn carry_out(
         return Ok(());
     }
     // No worker has it, so nobody need be asked.
-    step.write(Attributes::ActivityTaskCanceledEventAttributes(
-        ActivityTaskCanceledEventAttributes {
-            details: Some(Payloads {
-                payloads: vec![json_string("ACTIVITY_ID_NOT_STARTED")],
-            }),
-            latest_cancel_requested_event_id: requested,
-            scheduled_event_id: id,
-            started_event_id: 0,
-            identity: context.identity.clone(),
-            ..ActivityTaskCanceledEventAttributes::default()
-        },
-    ));
-    context.news = true;
+    let canceled = ActivityTaskCanceledEventAttributes {
+        details: Some(Payloads {
+            payloads: vec![json_string("ACTIVITY_ID_NOT_STARTED")],
+        }),
+        latest_cancel_requested_event_id: requested,
+        scheduled_event_id: id,
+        started_event_id: 0,
+        identity: context.identity.clone(),
+        ..ActivityTaskCanceledEventAttributes::default()
+    };
+    step.defer(Attributes::ActivityTaskCanceledEventAttributes(canceled));
     Ok(())
 }
 

@@ -72,7 +72,8 @@ pub(super) fn carry_out(
         Attributes::RequestCancelExternalWorkflowExecutionInitiatedEventAttributes(
             RequestCancelExternalWorkflowExecutionInitiatedEventAttributes {
                 workflow_task_completed_event_id: context.completed_event_id,
-                namespace: step.env.namespace.name.to_string(),
+                // As the worker gave it: usually empty, which means the workflow's own.
+                namespace: a.namespace,
                 namespace_id: step.env.namespace.id.to_string(),
                 workflow_execution: Some(WorkflowExecution {
                     workflow_id: a.workflow_id,

@@ -52,15 +52,11 @@ pub(super) fn carry_out(
             ),
         ));
     }
-    let same_queue = event
-        .task_queue
-        .as_ref()
-        .is_some_and(|q| *q.name == *step.state.core.start.task_queue);
     let id = step.write_with(
         Attributes::ActivityTaskScheduledEventAttributes(event),
         extras,
     );
-    if eager && same_queue {
+    if eager {
         context.eager.push(id);
     } else {
         step.offer_activity(id);

@@ -175,7 +175,7 @@ fn initiated(
         workflow_type: a.workflow_type,
         task_queue: Some(normal_queue(&queue)),
         input: a.input,
-        workflow_execution_timeout: Some(wire(execution_timeout)),
+        workflow_execution_timeout: a.workflow_execution_timeout,
         workflow_run_timeout: Some(wire(run_timeout)),
         workflow_task_timeout: Some(wire(task_timeout)),
         parent_close_policy,

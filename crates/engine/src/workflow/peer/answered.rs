@@ -82,7 +82,8 @@ fn child_answered(step: &mut Step<'_>, id: EventId, answer: PeerAnswer) {
                     cause: StartFailed::WorkflowAlreadyExists as i32,
                     control: a.control.clone(),
                     initiated_event_id: id,
-                    workflow_task_completed_event_id: a.workflow_task_completed_event_id,
+                    // The reference leaves this one out.
+                    workflow_task_completed_event_id: 0,
                 },
             ),
         ),
@@ -114,6 +115,7 @@ fn child_started(
 }
 
 fn signal_answered(step: &mut Step<'_>, id: EventId, answer: PeerAnswer) {
+    let namespace = step.env.namespace.name.to_string();
     let Some(pending) = step.state.external_signals.get(&id) else {
         return;
     };
@@ -122,7 +124,7 @@ fn signal_answered(step: &mut Step<'_>, id: EventId, answer: PeerAnswer) {
         Attributes::ExternalWorkflowExecutionSignaledEventAttributes(
             ExternalWorkflowExecutionSignaledEventAttributes {
                 initiated_event_id: id,
-                namespace: a.namespace.clone(),
+                namespace: namespace.clone(),
                 namespace_id: a.namespace_id.clone(),
                 workflow_execution: a.workflow_execution.clone(),
                 control: a.control.clone(),
@@ -136,8 +138,9 @@ fn signal_answered(step: &mut Step<'_>, id: EventId, answer: PeerAnswer) {
         Attributes::SignalExternalWorkflowExecutionFailedEventAttributes(
             SignalExternalWorkflowExecutionFailedEventAttributes {
                 cause: cause as i32,
-                workflow_task_completed_event_id: a.workflow_task_completed_event_id,
-                namespace: a.namespace.clone(),
+                // The reference leaves this one out.
+                workflow_task_completed_event_id: 0,
+                namespace: namespace.clone(),
                 namespace_id: a.namespace_id.clone(),
                 workflow_execution: a.workflow_execution.clone(),
                 initiated_event_id: id,
@@ -149,6 +152,7 @@ fn signal_answered(step: &mut Step<'_>, id: EventId, answer: PeerAnswer) {
 }
 
 fn cancel_answered(step: &mut Step<'_>, id: EventId, answer: PeerAnswer) {
+    let namespace = step.env.namespace.name.to_string();
     let Some(pending) = step.state.external_cancels.get(&id) else {
         return;
     };
@@ -157,7 +161,7 @@ fn cancel_answered(step: &mut Step<'_>, id: EventId, answer: PeerAnswer) {
         Attributes::ExternalWorkflowExecutionCancelRequestedEventAttributes(
             ExternalWorkflowExecutionCancelRequestedEventAttributes {
                 initiated_event_id: id,
-                namespace: a.namespace.clone(),
+                namespace: namespace.clone(),
                 namespace_id: a.namespace_id.clone(),
                 workflow_execution: a.workflow_execution.clone(),
             },
@@ -166,12 +170,13 @@ fn cancel_answered(step: &mut Step<'_>, id: EventId, answer: PeerAnswer) {
         Attributes::RequestCancelExternalWorkflowExecutionFailedEventAttributes(
             RequestCancelExternalWorkflowExecutionFailedEventAttributes {
                 cause: CancelFailed::ExternalWorkflowExecutionNotFound as i32,
-                workflow_task_completed_event_id: a.workflow_task_completed_event_id,
-                namespace: a.namespace.clone(),
+                // The reference leaves this one out.
+                workflow_task_completed_event_id: 0,
+                namespace: namespace.clone(),
                 namespace_id: a.namespace_id.clone(),
                 workflow_execution: a.workflow_execution.clone(),
                 initiated_event_id: id,
-                control: a.control.clone(),
+                control: String::new(),
             },
         )
     };

@@ -110,6 +110,9 @@ impl State {
             A::WorkflowExecutionCancelRequestedEventAttributes(_) => {
                 self.core.cancel_requested = true
             }
+            A::WorkflowExecutionOptionsUpdatedEventAttributes(a) => {
+                self.note_request_id(&a.attached_request_id, event.event_type, event.event_id);
+            }
             A::UpsertWorkflowSearchAttributesEventAttributes(a) => {
                 if let Some(new) = &a.search_attributes {
                     let all = Arc::make_mut(&mut self.core.search_attributes);
@@ -338,6 +341,8 @@ impl State {
         self.core.status = status;
         self.core.close = Some(Arc::new(event.clone()));
         self.core.workflow_task = None;
+        // A transient task that ends with its run leaves no record of its attempt.
+        self.core.workflow_task_attempt = 1;
         self.core.sticky = None;
         self.core.buffered = Arc::default();
         self.core.buffered_size = 0;

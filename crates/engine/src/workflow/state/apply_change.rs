@@ -125,6 +125,9 @@ impl State {
             Some(A::WorkflowExecutionSignaledEventAttributes(a)) => {
                 self.note_request_id(&a.request_id, event.event_type, 0);
             }
+            Some(A::WorkflowExecutionOptionsUpdatedEventAttributes(a)) => {
+                self.note_request_id(&a.attached_request_id, event.event_type, 0);
+            }
             Some(A::WorkflowExecutionCancelRequestedEventAttributes(_)) => {
                 self.core.cancel_requested = true;
             }

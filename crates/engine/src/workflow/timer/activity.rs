@@ -79,7 +79,7 @@ fn time_out(step: &mut Step<'_>, id: EventId, timeout: TimeoutType) {
                     close(
                         step,
                         id,
-                        overall(details, Some(failure)),
+                        overall(details, last_failure),
                         RetryState::Timeout,
                     );
                 }

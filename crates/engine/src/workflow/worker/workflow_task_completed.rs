@@ -42,6 +42,7 @@ pub(crate) fn complete(
         .workflow_task
         .as_ref()
         .map(|task| task.original_scheduled_time);
+    let unhandled = !step.state.core.buffered.is_empty();
     let before = step.savepoint();
     let Some(completed_event_id) = record_completed(&mut step, &request) else {
         return step.reject(Rejection::WorkflowTaskNotFound);
@@ -52,7 +53,7 @@ pub(crate) fn complete(
         completed_event_id,
         identity: request.identity.clone(),
         eager: Vec::new(),
-        news: false,
+        unhandled,
     };
     for command in request.commands {
         if let Err(bad) = command::carry_out(&mut step, &mut context, command) {
@@ -62,7 +63,7 @@ pub(crate) fn complete(
     }
     let mut reply = WorkflowTaskCompletedReply::default();
     if step.state.is_open() {
-        let news = step.flush_buffer() || context.news;
+        let news = step.flush_buffer();
         if news || request.force_create_new_workflow_task {
             step.state.volatile.close_contended &= news;
             follow_up(

@@ -47,6 +47,7 @@ pub(crate) fn start(
             None => step.reject(Rejection::TaskGone),
         };
     }
+    let transient = task.is_transient();
     if claim.sticky && step.state.core.sticky.is_none() {
         // The run has moved to its normal queue (behaviour, section 4.6).
         return step.reject(Rejection::TaskGone);
@@ -55,12 +56,12 @@ pub(crate) fn start(
         // A worker of the normal queue takes over: it gets all of history.
         reset_sticky::clear(&mut step);
     }
-    // What waited when the server last stopped becomes history before the worker looks at it.
-    if step.flush_buffer()
-        && let Some(task) = &mut step.state.core.workflow_task
-        && task.is_transient()
-    {
-        task.scheduled_event_id = step.state.core.next_event_id;
+    // What waited when the server last stopped becomes history before the worker looks at it. It is news:
+    // the worker's task is a first attempt again.
+    if step.flush_buffer() && transient {
+        step.state.core.workflow_task = None;
+        step.state.core.workflow_task_attempt = 1;
+        step.schedule_workflow_task_quietly();
     }
     match begin(&mut step, &claim.identity, &claim.request_id, claim.sticky) {
         Some(task) => step.done(Reply::WorkflowTask(Box::new(task))),
