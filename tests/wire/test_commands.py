@@ -60,7 +60,7 @@ def test_timer_of_zero_seconds(w):
 
 
 def test_timers_fire_in_the_order_of_their_time(w):
-    w.begin(c.timer("late", after=2), c.timer("early", after=1))
+    w.begin(c.timer("late", after=4), c.timer("early", after=1))
     w.wait_for("TimerFired")
     w.step()
     w.wait_for("TimerFired", count=2)

@@ -110,7 +110,8 @@ def test_execution_timeout_ends_the_chain(w):
 
 
 def test_starts_are_a_second_apart(w):
-    w.begin(c.continue_as_new())
+    task = w.start(request_eager_execution=True).eager_workflow_task
+    w.complete(task, c.continue_as_new())
     new = successor(w)
     first = history.attributes(w.events(run_id=new)[0])
     backoff = first.first_workflow_task_backoff.ToNanoseconds() / 1e9

@@ -2,7 +2,7 @@
 
 import commands as c
 import history
-from client import payloads, refused, values_of
+from client import payloads, refused, seconds, values_of
 from scene import sticky_attributes
 from test_query import answer
 
@@ -88,6 +88,22 @@ def test_failed_sticky_task_goes_to_the_normal_queue(w):
         "WorkflowTaskScheduled",
         "WorkflowTaskStarted",
     ]
+
+
+def test_sticky_task_that_times_out_goes_to_the_normal_queue(w):
+    name = w.queue + "-sticky"
+    w.start(workflow_task_timeout=seconds(1))
+    w.complete(w.poll(), sticky_attributes=sticky_attributes(name))
+    sticky_task(w, name)
+    task = w.poll()
+    assert task.history.events[0].event_id == 1
+    assert history.names(task.history.events)[6:] == [
+        "WorkflowTaskStarted",
+        "WorkflowTaskTimedOut",
+        "WorkflowTaskScheduled",
+        "WorkflowTaskStarted",
+    ]
+    assert task.attempt == 1
 
 
 def test_task_of_a_dead_sticky_queue_is_offered_on_the_normal_queue(w):
