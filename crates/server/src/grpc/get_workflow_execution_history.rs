@@ -76,8 +76,10 @@ async fn close_event(
     let look = |state: &engine::workflow::state::State| (state.run_id, state.core.close.clone());
     let (run_id, close) =
         shards.read(&namespace, workflow_id.as_str(), run_id, look).await?;
+    // The reference waits here whether or not the client asks for it.
     let close = match close {
-        None if request.wait_new_event => {
+        Some(close) => Some(close),
+        None => {
             let until = waits_until(&server, &metadata);
             let closed = shards.read_when(
                 &namespace,
@@ -89,7 +91,6 @@ async fn close_event(
             );
             closed.await?.flatten()
         }
-        close => close,
     };
     let goes_on = close.is_none() && request.wait_new_event;
     let next_page_token = match goes_on {

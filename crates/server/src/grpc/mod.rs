@@ -41,6 +41,7 @@ mod list_closed_workflow_executions;
 mod list_namespaces;
 mod list_open_workflow_executions;
 mod list_task_queue_partitions;
+mod list_workers;
 mod list_workflow_executions;
 mod operator;
 mod poll_activity_task_queue;

@@ -53,6 +53,16 @@ impl WorkerHeartbeats {
         }
     }
 
+    /// The workers of a namespace that have reported lately.
+    pub(super) fn all(&self, namespace: Uuid) -> Vec<WorkerHeartbeat> {
+        let now = Instant::now();
+        let last = self.last.lock().unwrap_or_else(|e| e.into_inner());
+        let alive = last.iter().filter(|((of, _), (at, _))| {
+            *of == namespace && now.duration_since(*at) < KEPT
+        });
+        alive.map(|(_, (_, heartbeat))| heartbeat.clone()).collect()
+    }
+
     /// Forgets a worker that has shut down.
     pub(super) fn forget(&self, namespace: Uuid, worker_instance_key: &str) {
         let mut last = self.last.lock().unwrap_or_else(|e| e.into_inner());

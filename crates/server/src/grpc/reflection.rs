@@ -51,6 +51,10 @@ impl Reflection {
 fn definitions<'b>() -> Builder<'b> {
     Builder::configure()
         .register_encoded_file_descriptor_set(proto::DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET)
+        .with_service_name(V1)
+        .with_service_name(V1ALPHA)
         .with_service_name("temporal.api.workflowservice.v1.WorkflowService")
         .with_service_name("temporal.api.operatorservice.v1.OperatorService")
         .with_service_name("grpc.health.v1.Health")

@@ -19,8 +19,8 @@ pub(super) async fn handle(
     if request.is_global_namespace {
         return Err(WireError::invalid("Cannot register global namespace when not enabled"));
     }
-    let retention_s = retention_s(request.workflow_execution_retention_period.as_ref())?;
     validate::length(&request.namespace, &server.limits, "Namespace length exceeds limit.")?;
+    let retention_s = retention_s(request.workflow_execution_retention_period.as_ref())?;
     let record = Record {
         name: request.namespace,
         description: request.description,

@@ -51,7 +51,16 @@ fn check(
         let text = format!("signal name exceeds maximum allowed length ({length}/{max})");
         return Err(WireError::invalid(text));
     }
-    validate::workflow_type(request.workflow_type.as_ref(), limits)?;
+    // This RPC has words of its own.
+    let name = request.workflow_type.as_ref().map_or("", |kind| kind.name.as_str());
+    if name.is_empty() {
+        return Err(WireError::invalid("workflow type not set"));
+    }
+    let length = name.len();
+    if length > max {
+        let text = format!("workflow type exceeds maximum allowed length ({length}/{max})");
+        return Err(WireError::invalid(text));
+    }
     validate::task_queue(request.task_queue.as_ref(), limits)?;
     validate::request_id(&request.request_id, limits)?;
     timeouts(

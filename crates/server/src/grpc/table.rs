@@ -91,7 +91,8 @@ fn workflow_service() -> Vec<(&'static str, Handler)> {
         describe_namespace, describe_task_queue, describe_workflow_execution, get_cluster_info,
         get_search_attributes, get_system_info, get_workflow_execution_history,
         get_workflow_execution_history_reverse, list_closed_workflow_executions, list_namespaces,
-        list_open_workflow_executions, list_task_queue_partitions, list_workflow_executions,
+        list_open_workflow_executions, list_task_queue_partitions, list_workers,
+        list_workflow_executions,
         poll_activity_task_queue, poll_nexus_task_queue, poll_workflow_task_queue, query_workflow,
         record_activity_task_heartbeat, record_worker_heartbeat, register_namespace,
         request_cancel_workflow_execution, reset_sticky_task_queue, respond_activity_task_canceled,
@@ -144,6 +145,9 @@ fn workflow_service() -> Vec<(&'static str, Handler)> {
         ("ListTaskQueuePartitions", named(list_task_queue_partitions::handle)),
         ("ShutdownWorker", named(shutdown_worker::handle)),
         ("RecordWorkerHeartbeat", named(record_worker_heartbeat::handle)),
+        ("ListWorkers", named(list_workers::list)),
+        ("CountWorkers", named(list_workers::count)),
+        ("DescribeWorker", named(list_workers::describe)),
     ]
 }
 
@@ -391,15 +395,18 @@ macro_rules! has_token {
 }
 
 names_namespace!(
+    CountWorkersRequest,
     CountWorkflowExecutionsRequest,
     DeleteWorkflowExecutionRequest,
     DescribeTaskQueueRequest,
+    DescribeWorkerRequest,
     DescribeWorkflowExecutionRequest,
     GetWorkflowExecutionHistoryRequest,
     GetWorkflowExecutionHistoryReverseRequest,
     ListClosedWorkflowExecutionsRequest,
     ListOpenWorkflowExecutionsRequest,
     ListTaskQueuePartitionsRequest,
+    ListWorkersRequest,
     ListWorkflowExecutionsRequest,
     PollActivityTaskQueueRequest,
     PollNexusTaskQueueRequest,

@@ -7,7 +7,7 @@ use engine::{cron, retry};
 use prost::Message;
 use proto::temporal::api::common::v1::{
     Callback, Link, Memo, Payloads, Priority, RetryPolicy, SearchAttributes, WorkflowExecution,
-    WorkflowType, link,
+    WorkflowType, callback, link,
 };
 use proto::temporal::api::enums::v1::{
     TaskQueueKind, WorkflowIdConflictPolicy as Conflict, WorkflowIdReusePolicy as Reuse,
@@ -259,13 +259,23 @@ fn one_link(link: &Link) -> Result<(), WireError> {
     }
 }
 
-/// Completion callbacks are not served: refused, rather than taken and never called.
+/// Completion callbacks. No address is configured that may be called, so all are refused.
 pub(super) fn callbacks(callbacks: &[Callback]) -> Result<(), WireError> {
-    match callbacks {
-        [] => Ok(()),
-        _ => Err(WireError::unimplemented(
-            "completion callbacks are not served by this version of Steadfast",
-        )),
+    let Some(first) = callbacks.first() else { return Ok(()) };
+    match &first.variant {
+        None => Err(WireError::unimplemented("unknown callback variant: <nil>")),
+        Some(callback::Variant::Internal(_) | callback::Variant::NexusHandler(_)) => {
+            Err(WireError::unimplemented("this kind of callback is not served"))
+        }
+        Some(callback::Variant::Nexus(nexus)) => {
+            let url = &nexus.url;
+            let served = url.starts_with("http://") || url.starts_with("https://");
+            Err(WireError::invalid(if served {
+                format!("invalid url: url does not match any configured callback address: {url}")
+            } else {
+                format!("invalid url: unknown scheme: {url}")
+            }))
+        }
     }
 }
 
