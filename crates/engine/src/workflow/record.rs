@@ -86,9 +86,9 @@ pub enum ChangeKind {
     /// The start's wait for its parent is over and a first-task delay remains.
     #[prost(bool, tag = "14")]
     ParentReady(bool),
-    /// A closed run's child, which it leaves to itself, has started.
+    /// A child of this run, which has closed meanwhile, has started.
     #[prost(message, tag = "15")]
-    AbandonedChildStarted(AbandonedChildStarted),
+    LateChildStarted(LateChildStarted),
 }
 
 /// What event 1 does not say of a run.
@@ -190,9 +190,9 @@ pub struct ActivityHeartbeat {
     pub details: Option<Payloads>,
 }
 
-/// See [`ChangeKind::AbandonedChildStarted`].
+/// See [`ChangeKind::LateChildStarted`].
 #[derive(Clone, PartialEq, Message)]
-pub struct AbandonedChildStarted {
+pub struct LateChildStarted {
     /// The initiated event.
     #[prost(int64, tag = "1")]
     pub initiated_event_id: i64,

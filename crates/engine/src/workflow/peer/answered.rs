@@ -21,7 +21,7 @@ use uuid::Uuid;
 use crate::ids::EventId;
 use crate::rejection::Rejection;
 use crate::workflow::input::PeerAnswer;
-use crate::workflow::record::{AbandonedChildStarted, ChangeKind};
+use crate::workflow::record::{ChangeKind, LateChildStarted};
 use crate::workflow::state::outbox::OutboxEntry;
 use crate::workflow::step::{Extras, Step};
 use crate::workflow::transition::{Reply, Transition};
@@ -64,9 +64,9 @@ fn child_answered(step: &mut Step<'_>, id: EventId, answer: PeerAnswer) {
         PeerAnswer::ChildStarted(run_id) if step.state.is_open() => {
             child_started(step, id, run_id, &a);
         }
-        // This run has closed meanwhile and leaves the child to itself, but it must not leave it waiting.
+        // This run has closed meanwhile: the child shares its fate, or is left to itself, by its policy.
         PeerAnswer::ChildStarted(run_id) => {
-            step.change(ChangeKind::AbandonedChildStarted(AbandonedChildStarted {
+            step.change(ChangeKind::LateChildStarted(LateChildStarted {
                 initiated_event_id: id,
                 run_id: Bytes::copy_from_slice(run_id.as_bytes()),
             }));

@@ -8,7 +8,10 @@ use proto::temporal::api::history::v1::{
     ChildWorkflowExecutionTerminatedEventAttributes, ChildWorkflowExecutionTimedOutEventAttributes,
 };
 
+use crate::ids::EventId;
 use crate::workflow::input::ChildClosed;
+use crate::workflow::record::ChangeKind;
+use crate::workflow::state::outbox::OutboxEntry;
 use crate::workflow::step::{Extras, Step};
 
 pub(super) fn record(step: &mut Step<'_>, closed: ChildClosed) {
@@ -23,20 +26,23 @@ pub(super) fn record(step: &mut Step<'_>, closed: ChildClosed) {
     let started = child.started.map(|(_, event_id)| event_id);
     let started_event_id = match started {
         Some(event_id) => event_id,
-        // The close overtook the answer to the start: history shows the start first.
-        None => step.external(
-            Attributes::ChildWorkflowExecutionStartedEventAttributes(
-                ChildWorkflowExecutionStartedEventAttributes {
-                    namespace: initiated.namespace.clone(),
-                    namespace_id: initiated.namespace_id.clone(),
-                    initiated_event_id: id,
-                    workflow_execution: Some(closed.execution.clone()),
-                    workflow_type: initiated.workflow_type.clone(),
-                    header: initiated.header.clone(),
-                },
-            ),
-            Extras::default(),
-        ),
+        // The close overtook the answer to the start, and says the same. History shows the start first.
+        None => {
+            acknowledge_start(step, id);
+            step.external(
+                Attributes::ChildWorkflowExecutionStartedEventAttributes(
+                    ChildWorkflowExecutionStartedEventAttributes {
+                        namespace: initiated.namespace.clone(),
+                        namespace_id: initiated.namespace_id.clone(),
+                        initiated_event_id: id,
+                        workflow_execution: Some(closed.execution.clone()),
+                        workflow_type: initiated.workflow_type.clone(),
+                        header: initiated.header.clone(),
+                    },
+                ),
+                Extras::default(),
+            )
+        }
     };
     let namespace = initiated.namespace.clone();
     let namespace_id = initiated.namespace_id.clone();
@@ -120,4 +126,17 @@ pub(super) fn record(step: &mut Step<'_>, closed: ChildClosed) {
     step.external(attributes, Extras::default());
     step.enforce_buffer_limits();
     step.ensure_workflow_task();
+}
+
+/// The message that asked for a child needs no answer any more.
+fn acknowledge_start(step: &mut Step<'_>, id: EventId) {
+    let asked = step
+        .state
+        .outbox
+        .iter()
+        .find(|(_, entry)| **entry == OutboxEntry::StartChild(id))
+        .map(|(seq, _)| *seq);
+    if let Some(seq) = asked {
+        step.change(ChangeKind::Acknowledged(seq));
+    }
 }

@@ -346,26 +346,8 @@ impl State {
         self.core.sticky = None;
         self.core.buffered = Arc::default();
         self.core.buffered_size = 0;
-        // Undelivered signals and cancel requests still go out. A child that has not started is not
-        // started any more, unless it is to be left to itself.
-        let unsent: Vec<(u64, i64)> = self
-            .outbox
-            .iter()
-            .filter_map(|(seq, entry)| match entry {
-                OutboxEntry::StartChild(id) => Some((*seq, *id)),
-                _ => None,
-            })
-            .collect();
         let abandoned = ParentClosePolicy::Abandon as i32;
-        for (seq, id) in unsent {
-            let policy = self
-                .children
-                .get(&id)
-                .map(|c| c.initiated.parent_close_policy);
-            if policy != Some(abandoned) {
-                self.outbox.remove(&seq);
-            }
-        }
+        self.withdraw_children(event, abandoned);
         let sharing_fate: Vec<i64> = self
             .children
             .iter()
@@ -385,6 +367,45 @@ impl State {
             .is_some();
         if has_parent && self.successor_run_id().is_none() {
             self.post(OutboxEntry::ChildClosed);
+        }
+    }
+
+    /// Undelivered messages still go out. Only a child that the closing completion itself asked for is not
+    /// started, unless it is to be left to itself: the start of any other may have arrived already, and its
+    /// answer decides what becomes of it.
+    fn withdraw_children(&mut self, close: &HistoryEvent, abandoned: i32) {
+        let Some(completed) = completion_of(close) else {
+            return;
+        };
+        let own: Vec<i64> = self
+            .children
+            .from_key(&completed)
+            .filter(|(_, child)| child.initiated.parent_close_policy != abandoned)
+            .map(|(id, _)| *id)
+            .collect();
+        let messages: Vec<u64> = self
+            .outbox
+            .iter()
+            .filter(|(_, entry)| matches!(entry, OutboxEntry::StartChild(id) if own.binary_search(id).is_ok()))
+            .map(|(seq, _)| *seq)
+            .collect();
+        for seq in messages {
+            self.outbox.remove(&seq);
+        }
+    }
+
+    /// A child of this run, which has closed meanwhile, has started.
+    pub(super) fn late_child_started(&mut self, initiated_event_id: i64, run_id: Uuid) {
+        let Some(child) = self.children.get(&initiated_event_id) else {
+            return;
+        };
+        let policy = child.initiated.parent_close_policy;
+        if policy != ParentClosePolicy::Terminate as i32 {
+            // It must not wait for its parent for ever, also not to clean up.
+            self.parent_ready(initiated_event_id, run_id);
+        }
+        if policy != ParentClosePolicy::Abandon as i32 {
+            self.post(OutboxEntry::ParentClosed(initiated_event_id));
         }
     }
 
@@ -409,6 +430,19 @@ impl State {
     /// The id by which a receiver recognises a repeated message: the same for every delivery.
     fn message_id(&self, initiated_event_id: i64) -> Arc<str> {
         format!("{}:{initiated_event_id}", self.run_id).into()
+    }
+}
+
+/// The completion that a close event belongs to, if a worker closed the run.
+fn completion_of(close: &HistoryEvent) -> Option<i64> {
+    match close.attributes.as_ref()? {
+        A::WorkflowExecutionCompletedEventAttributes(a) => Some(a.workflow_task_completed_event_id),
+        A::WorkflowExecutionFailedEventAttributes(a) => Some(a.workflow_task_completed_event_id),
+        A::WorkflowExecutionCanceledEventAttributes(a) => Some(a.workflow_task_completed_event_id),
+        A::WorkflowExecutionContinuedAsNewEventAttributes(a) => {
+            Some(a.workflow_task_completed_event_id)
+        }
+        _ => None,
     }
 }
 

@@ -110,9 +110,9 @@ impl State {
                     FirstTask::Scheduled
                 };
             }
-            ChangeKind::AbandonedChildStarted(started) => {
+            ChangeKind::LateChildStarted(started) => {
                 let run_id = Uuid::from_slice(&started.run_id).unwrap_or(Uuid::nil());
-                self.parent_ready(started.initiated_event_id, run_id);
+                self.late_child_started(started.initiated_event_id, run_id);
             }
         }
     }

@@ -86,7 +86,7 @@ impl Audit {
     fn change(&mut self, change: &ChangeKind) -> Result<(), Broken> {
         let late = matches!(
             change,
-            ChangeKind::Acknowledged(_) | ChangeKind::AbandonedChildStarted(_)
+            ChangeKind::Acknowledged(_) | ChangeKind::LateChildStarted(_)
         );
         if self.closed && !late {
             return Err(format!("a change of a closed run: {change:?}"));

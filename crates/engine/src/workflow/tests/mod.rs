@@ -8,11 +8,13 @@ mod audit;
 mod check;
 mod commands;
 mod file;
+mod fuzz;
 mod requests;
 mod script;
 mod show;
 mod show_event;
 mod words;
+mod worker;
 mod world;
 
 use std::path::Path;
@@ -31,7 +33,9 @@ fn stories() {
     let mut faults = Vec::new();
     for path in paths {
         let mut script = script::Script::new();
-        faults.extend(file::run(&path, rewrite, |line| script.play(line)));
+        faults.extend(file::run(&path, rewrite, |line| {
+            script.play(line).map_err(|fault| fault.to_string())
+        }));
     }
     assert!(faults.is_empty(), "{}", faults.join("\n\n"));
 }

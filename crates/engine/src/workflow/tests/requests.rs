@@ -237,7 +237,7 @@ pub(super) fn reject_condition(name: &str) -> i32 {
 }
 
 /// Lowers limits so that a story reaches them.
-pub(super) fn limits(words: &mut Words, limits: &mut Limits) -> Result<(), String> {
+pub(super) fn limits(words: &mut Words, limits: &mut Limits) {
     let size = |words: &mut Words, key: &str, to: &mut usize| {
         if let Some(value) = words.number(key) {
             *to = usize::try_from(value).expect("a limit is no less than zero");
@@ -265,7 +265,6 @@ pub(super) fn limits(words: &mut Words, limits: &mut Limits) -> Result<(), Strin
     if let Some(span) = words.span("heartbeat") {
         limits.workflow_task_heartbeat_max = span;
     }
-    Ok(())
 }
 
 /// A span on the wire, from seconds.

@@ -3,36 +3,62 @@
 use std::collections::BTreeMap;
 
 use proto::temporal::api::workflowservice::v1::{
-    RespondWorkflowTaskFailedRequest, SignalWorkflowExecutionRequest,
-    TerminateWorkflowExecutionRequest,
+    SignalWorkflowExecutionRequest, TerminateWorkflowExecutionRequest,
 };
 
+use super::requests;
 use super::show::Show;
 use super::words::{Words, span};
 use super::world::{Broken, Delivered, Mail, World};
-use super::{commands, requests};
 use crate::rejection::Rejection;
 use crate::time::Timestamp;
-use crate::workflow::input::{
-    ActivityFailed, ActivityTarget, Input, RequestCancel, StartActivityTask, StartWorkflowTask,
-    WorkflowTaskCompleted,
-};
-use crate::workflow::token::{self, WorkflowTaskToken};
-use crate::workflow::transition::{Reply, WorkflowTask, WorkflowTaskCompletedReply};
+use crate::workflow::input::{Input, RequestCancel};
+use crate::workflow::token::WorkflowTaskToken;
+use crate::workflow::transition::{Reply, WorkflowTaskCompletedReply};
 use crate::workflow::{StartInput, StartReply, describe, query, unstored_events};
 
 /// One story under way.
 pub(super) struct Script {
-    world: World,
+    pub(super) world: World,
     /// Tasks and tokens that the story gave a name.
-    workflow_tasks: BTreeMap<String, WorkflowTaskToken>,
-    activity_tasks: BTreeMap<String, bytes::Bytes>,
+    pub(super) workflow_tasks: BTreeMap<String, (usize, WorkflowTaskToken)>,
+    pub(super) activity_tasks: BTreeMap<String, (usize, bytes::Bytes)>,
     last_delivered: Option<Mail>,
-    claims: u32,
+    pub(super) claims: u32,
 }
 
-/// What an input did, as text; or what broke.
-type Played = Result<String, Broken>;
+/// What an input did, as text.
+pub(super) type Played = Result<String, Fault>;
+
+/// Why an input was not carried out.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// The line makes no sense here.
+    Line(String),
+    /// An invariant does not hold.
+    Broken(Broken),
+}
+
+impl From<String> for Fault {
+    fn from(text: String) -> Self {
+        Self::Line(text)
+    }
+}
+
+impl From<&str> for Fault {
+    fn from(text: &str) -> Self {
+        Self::Line(text.to_owned())
+    }
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Line(text) => write!(f, "{text}"),
+            Self::Broken(text) => write!(f, "broken: {text}"),
+        }
+    }
+}
 
 impl Script {
     pub(super) fn new() -> Self {
@@ -51,7 +77,8 @@ impl Script {
         let verb = words.verb()?;
         let out = match verb.as_str() {
             "limits" => {
-                requests::limits(&mut words, &mut self.world.limits).map(|()| String::new())
+                requests::limits(&mut words, &mut self.world.limits);
+                Ok(String::new())
             }
             "start" => self.start(&mut words),
             "signal-with-start" => self.signal_with_start(&mut words),
@@ -69,7 +96,11 @@ impl Script {
                 let run = self.target(&mut words)?;
                 self.step(run, Input::Deadline)
             }
-            "crash" => self.world.crash().map(|()| String::new()),
+            "crash" => self
+                .world
+                .crash()
+                .map(|()| String::new())
+                .map_err(Fault::Broken),
             "deliver" => self.deliver(&mut words),
             "lose" => self
                 .world
@@ -84,7 +115,7 @@ impl Script {
             "describe" => self.describe(&mut words),
             "unstored" => self.unstored(&mut words),
             "query" => self.query(&mut words),
-            _ => Err(format!("no verb {verb}")),
+            _ => Err(format!("no verb {verb}").into()),
         }?;
         words.end()?;
         Ok(self.drain() + &out)
@@ -117,14 +148,11 @@ impl Script {
     }
 
     /// The run that is meant: `wf=` a workflow id, or a run's label; without it the first workflow.
-    fn target(&mut self, words: &mut Words) -> Result<usize, String> {
+    pub(super) fn target(&mut self, words: &mut Words) -> Result<usize, Fault> {
         let runs = &self.world.runs;
         let Some(name) = words.text("wf") else {
             let first = runs.first().ok_or("no run")?.state.workflow_id.clone();
-            return self
-                .world
-                .current(&first)
-                .ok_or_else(|| "no run".to_owned());
+            return self.world.current(&first).ok_or_else(|| "no run".into());
         };
         let first_run = name.strip_suffix("/1");
         let labelled = runs.iter().position(|run| {
@@ -134,11 +162,11 @@ impl Script {
         });
         labelled
             .or_else(|| self.world.current(&name))
-            .ok_or_else(|| format!("no run {name}"))
+            .ok_or_else(|| format!("no run {name}").into())
     }
 
-    fn step(&mut self, run: usize, input: Input) -> Played {
-        let outcome = self.world.step(run, input)?;
+    pub(super) fn step(&mut self, run: usize, input: Input) -> Played {
+        let outcome = self.world.step(run, input).map_err(Fault::Broken)?;
         Ok(match outcome {
             Ok(reply) => self.reply(&reply),
             Err(rejection) => self.rejected(&rejection),
@@ -222,7 +250,8 @@ impl Script {
         let id = request.workflow_id.clone();
         let reply = self
             .world
-            .start(&id, StartInput::Start(Box::new(request)))?;
+            .start(&id, StartInput::Start(Box::new(request)))
+            .map_err(Fault::Broken)?;
         if let (Ok(reply), Some(run)) = (&reply, self.world.current(&id))
             && reply.eager_workflow_task.is_some()
         {
@@ -237,7 +266,7 @@ impl Script {
         let request = requests::signal_with_start(words);
         let id = request.workflow_id.clone();
         let input = StartInput::SignalWithStart(Box::new(request));
-        let reply = self.world.start(&id, input)?;
+        let reply = self.world.start(&id, input).map_err(Fault::Broken)?;
         Ok(self.started(reply))
     }
 
@@ -270,176 +299,6 @@ impl Script {
         self.step(run, Input::Terminate(Box::new(request)))
     }
 
-    fn worker(&mut self, words: &mut Words) -> Played {
-        let what = words.verb()?;
-        let run = self.target(words)?;
-        match what.as_str() {
-            "polls" => {
-                let name = words.text("as");
-                let input = self.claim(run, words)?;
-                let text = self.step(run, input)?;
-                if let (Some(name), Some(task)) = (name, &self.world.runs[run].task) {
-                    self.workflow_tasks.insert(name, task.token.clone());
-                }
-                Ok(text)
-            }
-            "completes" => {
-                let token = self.token(run, words)?;
-                let request = commands::completion(words);
-                let completed = WorkflowTaskCompleted {
-                    token,
-                    request,
-                    queries_left: false,
-                };
-                self.step(run, Input::WorkflowTaskCompleted(Box::new(completed)))
-            }
-            "fails" => {
-                let token = self.token(run, words)?;
-                let request = RespondWorkflowTaskFailedRequest {
-                    cause: requests::task_failed_cause(
-                        &words.text_or("cause", "WorkflowWorkerUnhandledFailure"),
-                    ),
-                    failure: words
-                        .text("failure")
-                        .map(|text| requests::failure_of(&text)),
-                    ..RespondWorkflowTaskFailedRequest::default()
-                };
-                self.step(run, Input::WorkflowTaskFailed(token, Box::new(request)))
-            }
-            _ => Err(format!("no verb worker {what}")),
-        }
-    }
-
-    /// A poller's claim of the last offer, or of what the words say.
-    fn claim(&mut self, run: usize, words: &mut Words) -> Result<Input, String> {
-        let offer = self.world.runs[run].workflow_offer.as_ref();
-        let scheduled = words.number("scheduled");
-        let attempt = words.number("attempt");
-        let normal = words.flag("normal");
-        self.claims += 1;
-        let request_id = words.text_or("request", &format!("claim-{}", self.claims));
-        Ok(Input::StartWorkflowTask(StartWorkflowTask {
-            scheduled_event_id: scheduled
-                .or(offer.map(|o| o.scheduled_event_id))
-                .ok_or("no workflow task was offered")?,
-            attempt: attempt.map_or_else(|| offer.map_or(1, |o| o.attempt), |a| a as i32),
-            request_id,
-            identity: "worker".to_owned(),
-            sticky: !normal && offer.is_some_and(|o| o.sticky_queue.is_some()),
-        }))
-    }
-
-    /// The token of a named task; else of the one that is started, which may mean to claim it first.
-    fn token(&mut self, run: usize, words: &mut Words) -> Result<WorkflowTaskToken, String> {
-        if let Some(name) = words.text("token") {
-            let named = self.workflow_tasks.get(&name).cloned();
-            return named.ok_or_else(|| format!("no task {name}"));
-        }
-        if self.world.runs[run].state.started_workflow_task().is_none() {
-            let claim = self.claim(run, &mut Words::default())?;
-            if let Err(rejection) = self.world.step(run, claim)? {
-                return Err(format!("the claim was refused: {rejection}"));
-            }
-        }
-        let task: Option<&WorkflowTask> = self.world.runs[run].task.as_ref();
-        task.map(|task| task.token.clone())
-            .ok_or_else(|| "no task was handed out".to_owned())
-    }
-
-    fn activity(&mut self, words: &mut Words) -> Played {
-        let what = words.verb()?;
-        let run = self.target(words)?;
-        let id = words.text_or("id", "a");
-        let identity = "worker".to_owned();
-        if what == "starts" {
-            let name = words.text("as");
-            let input = self.activity_claim(run, &id, words)?;
-            let text = self.step(run, input)?;
-            if let Some(name) = name {
-                let token = self.world.runs[run].activity_tokens.get(&id);
-                let token = token.ok_or("no token")?.clone();
-                self.activity_tasks.insert(name, token);
-            }
-            return Ok(text);
-        }
-        let target = self.activity_target(run, &id, words)?;
-        let details = |words: &mut Words| words.text("details").map(|t| requests::payloads(&t));
-        let input = match what.as_str() {
-            "completes" => {
-                let result = words.text("result").map(|text| requests::payloads(&text));
-                Input::ActivityTaskCompleted(target, result, identity)
-            }
-            "fails" => Input::ActivityTaskFailed(
-                target,
-                Box::new(ActivityFailed {
-                    last_heartbeat_details: details(words),
-                    failure: Some(requests::failure(words)),
-                    identity,
-                }),
-            ),
-            "heartbeats" => Input::ActivityTaskHeartbeat(target, details(words), identity),
-            "cancels" => Input::ActivityTaskCanceled(target, details(words), identity),
-            _ => return Err(format!("no verb activity {what}")),
-        };
-        self.step(run, input)
-    }
-
-    fn activity_claim(&mut self, run: usize, id: &str, words: &mut Words) -> Result<Input, String> {
-        let run = &self.world.runs[run];
-        let scheduled = run.state.activity_ids.get(id).map(|found| found.0);
-        let scheduled = words
-            .number("scheduled")
-            .or(scheduled)
-            .ok_or("no such activity")?;
-        let offered = run
-            .activity_offers
-            .get(&scheduled)
-            .map(|offer| i64::from(offer.attempt));
-        let attempt = words
-            .number("attempt")
-            .or(offered)
-            .ok_or("it was not offered")?;
-        self.claims += 1;
-        Ok(Input::StartActivityTask(StartActivityTask {
-            scheduled_event_id: scheduled,
-            attempt: attempt as i32,
-            request_id: words.text_or("request", &format!("claim-{}", self.claims)),
-            identity: "worker".to_owned(),
-        }))
-    }
-
-    /// By id, by a named token, or by the token of the last start; the attempt is claimed if nobody has it.
-    fn activity_target(
-        &mut self,
-        run: usize,
-        id: &str,
-        words: &mut Words,
-    ) -> Result<ActivityTarget, String> {
-        if words.flag("by-id") {
-            return Ok(ActivityTarget::Id(id.to_owned()));
-        }
-        let decode = |bytes: &bytes::Bytes| {
-            let token = token::activity_task(bytes).map_err(|error| error.to_string())?;
-            Ok(ActivityTarget::Token(token))
-        };
-        if let Some(name) = words.text("token") {
-            return decode(self.activity_tasks.get(&name).ok_or("no such token")?);
-        }
-        let state = &self.world.runs[run].state;
-        let pending = state
-            .activity_ids
-            .get(id)
-            .and_then(|at| state.activities.get(&at.0));
-        if state.is_open() && pending.is_some_and(|a| a.started.is_none()) {
-            let claim = self.activity_claim(run, id, &mut Words::default())?;
-            if let Err(rejection) = self.world.step(run, claim)? {
-                return Err(format!("the claim was refused: {rejection}"));
-            }
-        }
-        let token = self.world.runs[run].activity_tokens.get(id);
-        decode(token.ok_or("it was never started")?)
-    }
-
     /// Time passes; every deadline on the way fires when it is due, or once, late, after a `jump`.
     fn clock(&mut self, words: &mut Words) -> Played {
         let from = self.world.now;
@@ -457,7 +316,7 @@ impl Script {
             out.push_str(&text);
             guard += 1;
             if guard > 1000 {
-                return Err("the deadline does not move".to_owned());
+                return Err(Fault::Broken("the deadline does not move".to_owned()));
             }
         }
         self.world.now = to;
@@ -468,27 +327,31 @@ impl Script {
         Ok(out)
     }
 
-    /// Brings the first thing under way to where it goes; `all` until nothing is under way; `again` the
-    /// last one once more.
+    /// Brings the first thing under way to where it goes, or the `nth`; `keep` leaves it under way too;
+    /// `again` brings the last one once more; `all` goes on until nothing is under way.
     fn deliver(&mut self, words: &mut Words) -> Played {
         let all = words.flag("all");
         let again = words.flag("again");
+        let keep = words.flag("keep");
+        let nth = words.number("nth").map_or(0, |nth| nth as usize);
         let mut out = String::new();
         loop {
             let mail = if again {
                 self.last_delivered.clone()
+            } else if keep {
+                self.world.mail.get(nth).cloned()
             } else {
-                self.world.mail.pop_front()
+                self.world.mail.remove(nth)
             };
             let Some(mail) = mail else {
                 return if all {
                     Ok(out)
                 } else {
-                    Err("nothing is under way".to_owned())
+                    Err("nothing is under way".into())
                 };
             };
             self.last_delivered = Some(mail.clone());
-            let delivered = self.world.deliver(mail)?;
+            let delivered = self.world.deliver(mail).map_err(Fault::Broken)?;
             let text = self.drain();
             out.push_str(&text);
             if let Delivered::Message(answer) = delivered {

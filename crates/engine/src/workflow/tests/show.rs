@@ -135,8 +135,8 @@ impl<'a> Show<'a> {
             }
             ChangeKind::InternalSearchAttributes(_) => line.word("internal search attributes"),
             ChangeKind::ParentReady(_) => line.word("parent ready"),
-            ChangeKind::AbandonedChildStarted(a) => {
-                line.word("abandoned child started");
+            ChangeKind::LateChildStarted(a) => {
+                line.word("late child started");
                 line.id("initiated", a.initiated_event_id);
             }
         }

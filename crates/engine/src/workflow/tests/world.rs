@@ -1,7 +1,7 @@
 //! A world of a few runs: what a server would do around the machine, without waiting for anything. Each
 //! step is checked (`check.rs`, `audit.rs`).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -36,6 +36,9 @@ pub(super) struct World {
     pub(super) runs: Vec<Run>,
     /// Under way between runs.
     pub(super) mail: VecDeque<Mail>,
+    /// Starts of children that found their id in use: by sender and number. One that comes again
+    /// gets the same answer, although the id may be free by then.
+    refused: BTreeSet<(usize, u64)>,
     /// What has happened and was not looked at yet.
     pub(super) happened: Vec<Happened>,
 }
@@ -106,14 +109,17 @@ impl World {
             limits: Limits::default(),
             runs: Vec::new(),
             mail: VecDeque::new(),
+            refused: BTreeSet::new(),
             happened: Vec::new(),
         }
     }
 
-    /// A number that is different each time.
+    /// A random number: the steps' own draws must not overlap.
     fn draw(&mut self) -> u64 {
-        self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        self.seed
+        self.seed = self.seed.wrapping_add(1);
+        let mut z = self.seed.wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
     }
 
     fn moment(&mut self) -> Now {
@@ -278,7 +284,14 @@ impl World {
         match mail {
             Mail::Message { from, send } => {
                 let seq = send.seq;
-                let answer = self.receive(*send)?;
+                let answer = if self.refused.contains(&(from, seq)) {
+                    PeerAnswer::ChildAlreadyExists
+                } else {
+                    self.receive(*send)?
+                };
+                if answer == PeerAnswer::ChildAlreadyExists {
+                    self.refused.insert((from, seq));
+                }
                 self.mail.push_back(Mail::Answer {
                     to: from,
                     seq,

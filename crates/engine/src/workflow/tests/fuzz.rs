@@ -1,0 +1,475 @@
+//! Random worlds: a few workflow ids, anything at any time, twice, late, stale or never. Every input is a
+//! line of a story, so that a failure prints a story that can be kept.
+//!
+//! `STEADFAST_FUZZ_SEEDS=100000` tries that many seeds; `STEADFAST_FUZZ_SEED=7` only this one.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::script::{Fault, Script};
+use crate::workflow::state::FirstTask;
+
+/// Seeds of every test run: a few seconds.
+const SEEDS: u64 = 150;
+/// Inputs of one world.
+const STEPS: usize = 150;
+
+#[test]
+fn random_worlds_keep_the_invariants() {
+    let number = |name| {
+        std::env::var(name)
+            .ok()
+            .map(|text| text.parse().expect("a number"))
+    };
+    if let Some(seed) = number("STEADFAST_FUZZ_SEED") {
+        return world(seed);
+    }
+    for seed in 0..number("STEADFAST_FUZZ_SEEDS").unwrap_or(SEEDS) {
+        world(seed);
+    }
+}
+
+/// One world. Panics with its story, made short, when an invariant breaks.
+fn world(seed: u64) {
+    let mut dice = Dice(seed);
+    let mut script = Script::new();
+    let mut story = Vec::new();
+    let mut fault = None;
+    if dice.chance(40) {
+        fault = play(&mut script, &mut story, dice.limits());
+    }
+    while fault.is_none() && story.len() < STEPS {
+        let line = dice.line(&script);
+        fault = play(&mut script, &mut story, line);
+    }
+    if let Some(fault) = fault.or_else(|| settle(&mut script)) {
+        let (story, fault) = shortened(story, fault);
+        let blocks: Vec<String> = story.iter().map(|line| format!("{line}\n----\n")).collect();
+        panic!("seed {seed}: {fault}\n\n{}", blocks.join("\n"));
+    }
+}
+
+/// One line; says what broke. A line that makes no sense here is not a part of the story.
+fn play(script: &mut Script, story: &mut Vec<String>, line: String) -> Option<String> {
+    let played = catch_unwind(AssertUnwindSafe(|| script.play(&line)));
+    story.push(line);
+    match played {
+        Ok(Ok(_)) => None,
+        Ok(Err(Fault::Line(_))) => {
+            story.pop();
+            None
+        }
+        Ok(Err(Fault::Broken(fault))) => Some(fault),
+        Err(_) => Some("a panic".to_owned()),
+    }
+}
+
+/// Everything under way arrives in the end; says what is wrong then.
+fn settle(script: &mut Script) -> Option<String> {
+    let mut ignored = Vec::new();
+    for _ in 0..8 {
+        for line in ["resend", "deliver all"] {
+            let fault = play(script, &mut ignored, line.to_owned());
+            if fault.is_some() {
+                return fault;
+            }
+        }
+    }
+    settled(script).err()
+}
+
+/// Leaves out whatever can be left out of a story that breaks something.
+fn shortened(mut story: Vec<String>, mut fault: String) -> (Vec<String>, String) {
+    let mut chunk = story.len() / 2;
+    while chunk > 0 {
+        let mut at = 0;
+        let before = story.len();
+        while at < story.len() {
+            let mut shorter = story.clone();
+            shorter.drain(at..(at + chunk).min(story.len()));
+            let mut script = Script::new();
+            let mut played = Vec::new();
+            let broken = shorter
+                .into_iter()
+                .find_map(|line| play(&mut script, &mut played, line))
+                .or_else(|| settle(&mut script));
+            match broken {
+                Some(broken) => (story, fault) = (played, broken),
+                None => at += chunk,
+            }
+        }
+        if chunk > 1 || story.len() == before {
+            chunk /= 2;
+        }
+    }
+    (story, fault)
+}
+
+/// When all messages have arrived nobody waits for one.
+fn settled(script: &Script) -> Result<(), String> {
+    let runs = &script.world.runs;
+    for run in runs {
+        let state = &run.state;
+        if !state.outbox.is_empty() {
+            return Err(format!("{}: not answered: {:?}", run.label, state.outbox));
+        }
+        if !state.is_open() {
+            continue;
+        }
+        if state.core.first_task == FirstTask::AwaitsParent {
+            return Err(format!("{} still waits for its parent", run.label));
+        }
+        if !state.external_signals.is_empty() || !state.external_cancels.is_empty() {
+            let all_buffered = !state.core.buffered.is_empty();
+            if !all_buffered {
+                return Err(format!(
+                    "{}: a signal or cancel is without answer",
+                    run.label
+                ));
+            }
+        }
+        for (id, child) in state.children.iter().filter(|(_, c)| !c.closing) {
+            let parent = state.run_id.to_string();
+            let of_ours = |other: &&super::world::Run| {
+                let start = &other.state.core.start.attributes;
+                start.parent_initiated_event_id == *id
+                    && start
+                        .parent_workflow_execution
+                        .as_ref()
+                        .is_some_and(|p| p.run_id == parent)
+            };
+            let last = runs.iter().rfind(of_ours);
+            let alive = last.is_some_and(|run| run.state.is_open());
+            if child.started.is_none() || !alive {
+                return Err(format!(
+                    "{}: nothing more is heard of child {id}",
+                    run.label
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// SplitMix64.
+struct Dice(u64);
+
+const IDS: [&str; 4] = ["w", "x", "y", "z"];
+
+impl Dice {
+    fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        (self.roll() % end.max(1) as u64) as usize
+    }
+
+    fn chance(&mut self, percent: usize) -> bool {
+        self.below(100) < percent
+    }
+
+    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+        from[self.below(from.len())]
+    }
+
+    /// A word with some chance, else nothing.
+    fn maybe(&mut self, percent: usize, words: &[&str]) -> String {
+        if self.chance(percent) {
+            format!(" {}", self.pick(words))
+        } else {
+            String::new()
+        }
+    }
+
+    fn limits(&mut self) -> String {
+        let mut line = "limits".to_owned();
+        line += &self.maybe(40, &["buffered=1", "buffered=3"]);
+        line += &self.maybe(30, &["history-count=30", "history-count=60"]);
+        line += &self.maybe(30, &["activities=1", "children=1", "external-signals=1"]);
+        line += &self.maybe(30, &["blob=150"]);
+        line += &self.maybe(20, &["signals=3"]);
+        line += &self.maybe(20, &["heartbeat=5s"]);
+        line
+    }
+
+    fn line(&mut self, script: &Script) -> String {
+        let runs = &script.world.runs;
+        if runs.is_empty() || self.chance(5) {
+            return self.start();
+        }
+        // Mostly the current run of an id, sometimes any run.
+        let run = self.below(runs.len());
+        let run = if self.chance(85) {
+            let id = &runs[run].state.workflow_id;
+            script.world.current(id).unwrap_or(run)
+        } else {
+            run
+        };
+        let label = match &runs[run].label {
+            label if label.contains('/') => label.clone(),
+            label => format!("{label}/1"),
+        };
+        match self.below(100) {
+            0..=1 => self.signal_with_start(),
+            2..=10 => self.signal(&label),
+            11 => format!("cancel wf={label}"),
+            12 if self.chance(40) => format!("terminate wf={label}"),
+            12..=13 => format!("reset-sticky wf={label}"),
+            14..=22 => self.poll(&label),
+            23..=47 => self.complete(script, run, &label),
+            48..=50 => self.fail_task(script, &label),
+            51..=70 => self.activity(script, run, &label),
+            71..=82 => self.clock(),
+            83 => format!("deadline wf={label}"),
+            84..=94 => self.mail(script),
+            95..=96 => "resend".to_owned(),
+            97..=98 => "crash".to_owned(),
+            _ => format!("describe wf={label}"),
+        }
+    }
+
+    fn start(&mut self) -> String {
+        let mut line = format!("start wf={}", self.pick(&IDS));
+        line += &self.maybe(15, &["run-timeout=20s", "run-timeout=3s"]);
+        line += &self.maybe(10, &["execution-timeout=30s"]);
+        if self.chance(10) {
+            line += " delay=5s";
+        } else {
+            line += &self.maybe(8, &["cron=\"* * * * *\""]);
+        }
+        line += &self.maybe(20, &["retry=(attempts=2)", "retry=(initial=2s)"]);
+        line += &self.maybe(
+            30,
+            &[
+                "conflict=UseExisting",
+                "conflict=UseExisting attach-request",
+                "conflict=TerminateExisting",
+            ],
+        );
+        line += &self.maybe(
+            20,
+            &["reuse=RejectDuplicate", "reuse=AllowDuplicateFailedOnly"],
+        );
+        line += &self.maybe(15, &["eager"]);
+        line += &self.maybe(30, &["request=r1", "request=r2", "request=r3"]);
+        line
+    }
+
+    fn signal_with_start(&mut self) -> String {
+        let mut line = format!("signal-with-start wf={}", self.pick(&IDS));
+        line += &self.maybe(20, &["conflict=TerminateExisting"]);
+        line += &self.maybe(20, &["delay=5s"]);
+        line += &self.maybe(40, &["request=r1", "request=r2", "request=r4"]);
+        line
+    }
+
+    fn signal(&mut self, label: &str) -> String {
+        let request = self.maybe(50, &["request=r1", "request=r5", "request=r6"]);
+        format!("signal wf={label}{request}")
+    }
+
+    fn poll(&mut self, label: &str) -> String {
+        let mut line = format!("worker polls wf={label}");
+        line += &self.maybe(60, &["as=t1", "as=t2", "as=t3", "as=t4"]);
+        line += &self.maybe(15, &["normal", "sticky"]);
+        line += &self.maybe(15, &["request=c1", "request=c2"]);
+        line += &self.maybe(5, &["scheduled=2", "attempt=2"]);
+        line
+    }
+
+    fn task(&mut self, script: &Script, label: &str) -> String {
+        if !script.workflow_tasks.is_empty() && self.chance(15) {
+            let at = self.below(script.workflow_tasks.len());
+            let name = script
+                .workflow_tasks
+                .keys()
+                .nth(at)
+                .expect("it is in range");
+            return format!("token={name}");
+        }
+        format!("wf={label}")
+    }
+
+    fn fail_task(&mut self, script: &Script, label: &str) -> String {
+        let task = self.task(script, label);
+        format!(
+            "worker fails {task}{}",
+            self.maybe(30, &["cause=NonDeterministicError"])
+        )
+    }
+
+    fn complete(&mut self, script: &Script, run: usize, label: &str) -> String {
+        let mut commands = Vec::new();
+        for _ in 0..self.below(5) {
+            commands.push(self.command(script, run));
+        }
+        if self.chance(14) {
+            commands.push(self.close());
+        }
+        if self.chance(2) {
+            commands.push(self.command(script, run));
+        }
+        let mut line = format!("worker completes {}", self.task(script, label));
+        if !commands.is_empty() {
+            line += &format!(" commands=({})", commands.join(", "));
+        }
+        line += &self.maybe(30, &["sticky=s1", "sticky=s1 sticky-timeout=2s"]);
+        line += &self.maybe(15, &["force-new"]);
+        line += &self.maybe(15, &["return-new"]);
+        line += &self.maybe(10, &["checksum=b1", "checksum=b2"]);
+        line
+    }
+
+    fn close(&mut self) -> String {
+        match self.below(6) {
+            0 | 1 => "Complete".to_owned(),
+            2 => format!("Fail{}", self.maybe(30, &["final"])),
+            3 => "Cancel".to_owned(),
+            4 => "Complete result=blob:400".to_owned(),
+            _ => format!(
+                "ContinueAsNew{}",
+                self.maybe(30, &["backoff=3s", "run-timeout=10s"])
+            ),
+        }
+    }
+
+    fn command(&mut self, script: &Script, run: usize) -> String {
+        let after = ["after=0s", "after=1s", "after=5s", "after=30s"];
+        match self.below(24) {
+            0..=4 => format!("StartTimer id=t{} {}", self.below(4), self.pick(&after)),
+            5 => self.cancel_timer(script, run),
+            6..=11 => self.schedule_activity(),
+            12 => self.cancel_activity(script, run),
+            13 => "RecordMarker name=m".to_owned(),
+            14 => "Upsert attributes=(CustomInt=1)".to_owned(),
+            15 => "ModifyMemo memo=(a=b)".to_owned(),
+            16..=18 => self.start_child(),
+            19..=20 => {
+                format!(
+                    "SignalExternal id={}{}",
+                    self.pick(&IDS),
+                    self.maybe(20, &["child-only"])
+                )
+            }
+            21 => format!("CancelExternal id={}", self.pick(&IDS)),
+            22 => "StartTimer id=t9 after=-1s".to_owned(),
+            _ => "Bare type=StartTimer".to_owned(),
+        }
+    }
+
+    fn cancel_timer(&mut self, script: &Script, run: usize) -> String {
+        let timers = &script.world.runs[run].state.timers;
+        let at = self.below(timers.len());
+        match timers.iter().nth(at) {
+            Some((id, _)) if self.chance(90) => format!("CancelTimer id={id}"),
+            _ => "CancelTimer id=none".to_owned(),
+        }
+    }
+
+    fn cancel_activity(&mut self, script: &Script, run: usize) -> String {
+        let activities = &script.world.runs[run].state.activities;
+        let at = self.below(activities.len());
+        match activities.iter().nth(at) {
+            Some((id, _)) if self.chance(90) => format!("CancelActivity scheduled={id}"),
+            _ => "CancelActivity scheduled=5".to_owned(),
+        }
+    }
+
+    fn schedule_activity(&mut self) -> String {
+        let mut line = format!("ScheduleActivity id=a{}", self.below(6));
+        line += &self.maybe(30, &["start-to-close=5s", "start-to-close=1s"]);
+        line += &self.maybe(25, &["schedule-to-close=8s", "schedule-to-close=2s"]);
+        line += &self.maybe(15, &["schedule-to-start=3s"]);
+        line += &self.maybe(25, &["heartbeat=2s"]);
+        line += &self.maybe(
+            40,
+            &[
+                "retry=(attempts=1)",
+                "retry=(attempts=3)",
+                "retry=(except=Bad)",
+            ],
+        );
+        line += &self.maybe(15, &["eager"]);
+        line += &self.maybe(3, &["input=blob:400", "no-timeouts"]);
+        line
+    }
+
+    fn start_child(&mut self) -> String {
+        let mut line = format!("StartChild id={}", self.pick(&IDS));
+        line += &self.maybe(
+            60,
+            &["on-parent-close=Abandon", "on-parent-close=RequestCancel"],
+        );
+        line += &self.maybe(15, &["run-timeout=5s"]);
+        line += &self.maybe(15, &["retry=(attempts=2)"]);
+        line += &self.maybe(8, &["cron=\"* * * * *\""]);
+        line += &self.maybe(10, &["reuse=TerminateIfRunning", "reuse=RejectDuplicate"]);
+        line
+    }
+
+    fn activity(&mut self, script: &Script, run: usize, label: &str) -> String {
+        let verb = match self.below(100) {
+            0..=29 => "starts",
+            30..=59 => "completes",
+            60..=79 => "fails",
+            80..=92 => "heartbeats",
+            _ => "cancels",
+        };
+        let activities = &script.world.runs[run].state.activities;
+        let at = self.below(activities.len());
+        let id = match activities.iter().nth(at) {
+            Some((_, activity)) => activity.scheduled.activity_id.clone(),
+            None => format!("a{}", self.below(6)),
+        };
+        let mut line = format!("activity {verb}");
+        if verb != "starts" && !script.activity_tasks.is_empty() && self.chance(15) {
+            let at = self.below(script.activity_tasks.len());
+            let name = script
+                .activity_tasks
+                .keys()
+                .nth(at)
+                .expect("it is in range");
+            line += &format!(" token={name}");
+        } else {
+            line += &format!(" wf={label} id={id}");
+            if verb != "starts" {
+                line += &self.maybe(20, &["by-id"]);
+            }
+        }
+        line += &match verb {
+            "starts" => {
+                self.maybe(50, &["as=k1", "as=k2", "as=k3"])
+                    + &self.maybe(15, &["request=c1", "request=c2"])
+                    + &self.maybe(6, &["attempt=2", "attempt=1"])
+            }
+            "fails" => {
+                self.maybe(30, &["type=Bad", "final", "bare"])
+                    + &self.maybe(10, &["delay=0s", "delay=4s"])
+                    + &self.maybe(10, &["details=d", "padding=400"])
+            }
+            "completes" => self.maybe(6, &["result=blob:400"]),
+            "heartbeats" => self.maybe(30, &["details=d", "details=blob:400"]),
+            _ => String::new(),
+        };
+        line
+    }
+
+    fn clock(&mut self) -> String {
+        let spans = ["+0.5s", "+1s", "+2s", "+5s", "+10s", "+12s", "+30s", "+70s"];
+        format!("clock {}{}", self.pick(&spans), self.maybe(25, &["jumps"]))
+    }
+
+    fn mail(&mut self, script: &Script) -> String {
+        match self.below(20) {
+            0 => "deliver again".to_owned(),
+            1 => "lose".to_owned(),
+            2..=4 => "deliver all".to_owned(),
+            5..=7 => format!("deliver keep nth={}", self.below(script.world.mail.len())),
+            _ => format!("deliver nth={}", self.below(script.world.mail.len())),
+        }
+    }
+}
