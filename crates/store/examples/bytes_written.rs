@@ -90,10 +90,9 @@ fn row(workflow: &Workflow, close_time: Option<i64>) -> Row {
 }
 
 /// The next transition of a workflow; the sizes are those of a workflow with one activity.
-fn transition(workflow: &mut Workflow, tick: bool) -> Write {
+fn transition(workflow: &mut Workflow, now: i64, tick: bool) -> Write {
     workflow.seq += 1;
     let size = [600, 250, 350, 350, 450][workflow.seq as usize - 1];
-    let now = workflow.start_time + workflow.seq as i64 * 20_000_000;
     let mut write = Write::new(workflow.key.clone());
     write.record = Some(NewRecord {
         seq: workflow.seq,
@@ -130,12 +129,13 @@ fn main() {
     let (bytes, stats, start) = (bytes_written(), store.stats(), Instant::now());
     let mut open: Vec<Workflow> = Vec::new();
     let mut answers: VecDeque<Answer<()>> = VecDeque::new();
-    let (mut begun, mut chance) = (0, 1_u64);
+    let (mut begun, mut chance, mut now) = (0, 1_u64, 1_790_000_000_000_000_000);
     while begun < count || !open.is_empty() {
         chance = chance
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
         let pick = (chance >> 33) as usize;
+        now += 200_000;
         // One of five transitions begins a workflow, so that about as many are open all the time.
         if begun < count && (open.len() < in_flight || pick.is_multiple_of(5)) {
             let run_id = Uuid::now_v7();
@@ -150,7 +150,7 @@ fn main() {
             open.push(Workflow {
                 key,
                 seq: 0,
-                start_time: 1_790_000_000_000_000_000 + begun as i64 * 1_000_000,
+                start_time: now,
             });
         }
         let index = if open.last().is_some_and(|last| last.seq == 0) {
@@ -158,7 +158,7 @@ fn main() {
         } else {
             pick % open.len()
         };
-        let write = transition(&mut open[index], tick == 1);
+        let write = transition(&mut open[index], now, tick == 1);
         if open[index].seq == 5 {
             open.swap_remove(index);
         }

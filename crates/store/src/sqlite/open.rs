@@ -10,9 +10,11 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::schema;
 use crate::error::StoreError;
 
-/// Pages of 4 KiB: halves of it write less log for scattered rows, but more for long records, and the operating
-/// system writes the file itself in such pages anyway.
-pub(super) const PAGE_SIZE: u32 = 4096;
+/// Small, since a commit writes every page whole that it touches, and most of what it touches are a few bytes
+/// each in scattered places. Measured with `examples/bytes_written` (200 workflows in flight, 55 transitions to
+/// a commit): 18.7 KB per workflow of five transitions, against 22.7 with 2 KiB and 28.5 with 4 KiB. The file is 15 %
+/// larger for it.
+pub(super) const PAGE_SIZE: u32 = 1024;
 
 /// No database file has a smaller page, and none has less than one.
 const PAGE_SIZE_MIN: u64 = 512;

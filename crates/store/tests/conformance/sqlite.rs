@@ -154,9 +154,11 @@ fn a_damaged_database_is_an_error_and_no_panic() {
         Shard::open(&store).begin(&a, row(&a));
     }
     let whole = fs::read(folder.file()).unwrap();
-    for page in 0..whole.len() / 4096 {
+    // The page size stands in the header.
+    let size = usize::from(u16::from_be_bytes([whole[16], whole[17]]));
+    for page in 0..whole.len() / size {
         let mut damaged = whole.clone();
-        damaged[page * 4096..(page + 1) * 4096].fill(0xAB);
+        damaged[page * size..(page + 1) * size].fill(0xAB);
         fs::write(folder.file(), &damaged).unwrap();
         match SqliteStore::open(&folder.file()) {
             Err(error) => assert!(matches!(error, StoreError::Corrupt { .. }), "{error:?}"),
