@@ -16,21 +16,21 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts the release build, and waits until it says that it is well.
+    /// Starts the debug build, which checks its invariants after every step, and waits until it says that it is well.
     pub(crate) fn start() -> Result<Self, String> {
         let (port, http_port) = (free_port()?, free_port()?);
         let folder = std::env::temp_dir().join(format!("steadfast-test-{}", std::process::id()));
         fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         let log = fs::File::create(folder.join("log"))
             .map_err(|error| format!("{}: {error}", folder.display()))?;
-        let child = Command::new("target/release/steadfast")
+        let child = Command::new("target/debug/steadfast")
             .args(["dev", "--headless", "--port", &port.to_string()])
             .args(["--http-port", &http_port.to_string(), "--db-filename"])
             .arg(folder.join("steadfast.db"))
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
-            .map_err(|error| format!("cannot start target/release/steadfast: {error}"))?;
+            .map_err(|error| format!("cannot start target/debug/steadfast: {error}"))?;
         let server = Self {
             child,
             port,

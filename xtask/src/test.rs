@@ -15,7 +15,7 @@ pub(crate) fn all() -> Result<(), String> {
     )?;
     step(
         "build the server",
-        cargo(&["build", "--release", "--package", "steadfast"]),
+        cargo(&["build", "--package", "steadfast"]),
     )?;
     {
         let server = Server::start()?;

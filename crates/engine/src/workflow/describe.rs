@@ -1,7 +1,7 @@
 //! DescribeWorkflowExecution, from the state alone (behaviour, section 9.3).
 
 use proto::temporal::api::common::v1::WorkflowExecution;
-use proto::temporal::api::enums::v1::{PendingActivityState, PendingWorkflowTaskState};
+use proto::temporal::api::enums::v1::{EventType, PendingActivityState, PendingWorkflowTaskState};
 use proto::temporal::api::workflow::v1::{
     PendingActivityInfo, PendingChildExecutionInfo, PendingWorkflowTaskInfo, RequestIdInfo,
     ResetPoints, WorkflowExecutionConfig, WorkflowExecutionExtendedInfo, WorkflowExecutionInfo,
@@ -106,6 +106,8 @@ fn extended(state: &State) -> WorkflowExecutionExtendedInfo {
         request_id_infos: state
             .request_ids
             .iter()
+            // Requests that started the run or attached themselves to it; not its signals.
+            .filter(|(_, seen)| seen.event_type != EventType::WorkflowExecutionSignaled as i32)
             .map(|(id, seen)| {
                 let info = RequestIdInfo {
                     event_type: seen.event_type,
