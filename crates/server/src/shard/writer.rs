@@ -342,7 +342,7 @@ impl Shard {
 
     /// Work is left that nothing from outside will announce.
     fn is_hurried(&mut self) -> bool {
-        if !self.is_open() {
+        if !self.is_open() || self.is_stopping() {
             return false;
         }
         let now = self.now();
@@ -362,8 +362,11 @@ impl Shard {
             .min()
     }
 
-    /// Sets the alarm to the next deadline; false when there is none.
+    /// Sets the alarm to the next deadline; false when there is none, or nothing could be done about it.
     fn set_alarm(&mut self, alarm: Pin<&mut Sleep>) -> bool {
+        if !self.is_open() || self.is_stopping() {
+            return false;
+        }
         let Some(first) = self.first_deadline() else {
             return false;
         };

@@ -13,7 +13,7 @@ use store::{
 };
 use uuid::Uuid;
 
-use super::bed::{Bed, complete_workflow, schedule_activity};
+use super::bed::{Bed, complete_workflow, schedule_activity, start_timer};
 use crate::shard::CallError;
 
 /// Passes everything on, and fails commits when told to.
@@ -22,6 +22,8 @@ struct FaultyStore {
     inner: MemoryStore,
     /// Commits to fail from now on.
     failing: AtomicU32,
+    /// Epochs that do not open from now on.
+    closed: AtomicU32,
     /// The next failure writes all the same: the caller cannot know.
     ambiguous: AtomicBool,
 }
@@ -47,6 +49,13 @@ impl Store for FaultyStore {
         self.inner.commit(batch)
     }
     fn open_epoch(&self, shard: u32) -> Answer<u64> {
+        let closed = self
+            .closed
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
+        if closed.is_ok() {
+            let cause = "disk full".into();
+            return Box::pin(async { Err(StoreError::Unavailable { cause }) });
+        }
         self.inner.open_epoch(shard)
     }
     fn current(
@@ -252,4 +261,37 @@ async fn a_run_whose_steps_keep_panicking_is_quarantined() {
     .await;
     bed.start("order-2").await;
     bed.signal("order-2", "fine").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_for_a_while_is_waited_for() {
+    let store = Arc::new(FaultyStore::default());
+    let bed = Bed::over(store.clone()).await;
+    let run_id = bed.start("order-1").await;
+    let task = bed.workflow_task().await;
+    bed.complete(&task, vec![start_timer("t", Duration::from_secs(30))])
+        .await;
+    store.closed.store(3, Ordering::SeqCst);
+    store.fail_next(1);
+    unavailable(bed.signal("order-1", "lost").await);
+    unavailable(bed.signal("order-1", "refused").await);
+    bed.clock.advance(Duration::from_secs(31));
+    // By itself, without a call: the timer fires when the store is back.
+    let task = bed.workflow_task().await;
+    assert_eq!(task.run_id, run_id);
+    assert!(
+        bed.events("order-1", None)
+            .await
+            .contains(&EventType::TimerFired)
+    );
+}
+
+#[tokio::test]
+async fn a_store_that_opens_late_is_waited_for() {
+    let store = Arc::new(FaultyStore::default());
+    store.closed.store(2, Ordering::SeqCst);
+    let bed = Bed::over(store.clone()).await;
+    bed.until(|| async { bed.try_start("order-1").await.is_ok() })
+        .await;
+    bed.node.stop().await;
 }
