@@ -58,7 +58,12 @@ pub enum LogFormat {
 #[derive(Debug, Clone, Args)]
 pub struct Dev {
     /// The SQLite file; created if it is not there.
-    #[arg(short = 'f', long, env = "STEADFAST_DB_FILENAME", default_value = "steadfast.db")]
+    #[arg(
+        short = 'f',
+        long,
+        env = "STEADFAST_DB_FILENAME",
+        default_value = "steadfast.db"
+    )]
     pub db_filename: PathBuf,
 
     /// Keep everything in memory: all is lost at the end.
@@ -90,7 +95,12 @@ pub struct Dev {
     pub ui_ip: Option<IpAddr>,
 
     /// A namespace to create if it is not there, besides `default`. Repeatable.
-    #[arg(short, long = "namespace", env = "STEADFAST_NAMESPACE", value_delimiter = ',')]
+    #[arg(
+        short,
+        long = "namespace",
+        env = "STEADFAST_NAMESPACE",
+        value_delimiter = ','
+    )]
     pub namespaces: Vec<String>,
 
     /// A search attribute to add to the namespaces above, as KEY=TYPE. Repeatable.
@@ -167,7 +177,10 @@ impl Dev {
 
     /// Further ports where the same is served.
     pub fn further_http_ports(&self) -> Vec<u16> {
-        let mut ports: Vec<u16> = [self.ui_port, self.metrics_port].into_iter().flatten().collect();
+        let mut ports: Vec<u16> = [self.ui_port, self.metrics_port]
+            .into_iter()
+            .flatten()
+            .collect();
         ports.dedup();
         ports.retain(|port| *port != self.http_port().0);
         ports
@@ -176,7 +189,9 @@ impl Dev {
     /// Search attributes as the registry keeps them.
     pub fn search_attributes(&self) -> BTreeMap<String, i32> {
         let attributes = self.search_attributes.iter();
-        attributes.map(|(name, kind)| (name.clone(), kind.to_wire().into())).collect()
+        attributes
+            .map(|(name, kind)| (name.clone(), kind.to_wire().into()))
+            .collect()
     }
 }
 
@@ -192,10 +207,17 @@ fn parse_search_attribute(text: &str) -> Result<(String, SearchAttributeType), S
     let Some((name, kind)) = text.split_once('=') else {
         return Err("must be KEY=TYPE".to_owned());
     };
-    let found = SearchAttributeType::ALL.into_iter().find(|known| known.name().eq_ignore_ascii_case(kind));
+    let found = SearchAttributeType::ALL
+        .into_iter()
+        .find(|known| known.name().eq_ignore_ascii_case(kind));
     let Some(kind) = found else {
-        let known: Vec<_> = SearchAttributeType::ALL.map(SearchAttributeType::name).to_vec();
-        return Err(format!("{kind} is not a type; types are {}", known.join(", ")));
+        let known: Vec<_> = SearchAttributeType::ALL
+            .map(SearchAttributeType::name)
+            .to_vec();
+        return Err(format!(
+            "{kind} is not a type; types are {}",
+            known.join(", ")
+        ));
     };
     if search_attributes::is_reserved(name) {
         return Err(format!("{name} is reserved by the system"));
@@ -209,7 +231,9 @@ fn parse_setting(text: &str) -> Result<(String, serde_json::Value), String> {
     };
     match serde_json::from_str(value) {
         Ok(value) => Ok((name.to_owned(), value)),
-        Err(error) => Err(format!("the value is not JSON: {error}; quote strings, as in {name}='\"1s\"'")),
+        Err(error) => Err(format!(
+            "the value is not JSON: {error}; quote strings, as in {name}='\"1s\"'"
+        )),
     }
 }
 
@@ -234,7 +258,10 @@ mod tests {
         assert_eq!((dev.port, dev.http_port()), (7300, (7301, true)));
         assert_eq!(dev.ip, IpAddr::from(Ipv4Addr::LOCALHOST));
         assert_eq!(dev.namespaces, ["one", "two"]);
-        assert_eq!(dev.search_attributes()["B"], SearchAttributeType::Int.to_wire() as i32);
+        assert_eq!(
+            dev.search_attributes()["B"],
+            SearchAttributeType::Int.to_wire() as i32
+        );
         assert_eq!(dev.dynamic_config_values[0].1, serde_json::json!(10));
         assert_eq!(dev.further_http_ports(), [8300]);
     }

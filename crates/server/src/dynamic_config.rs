@@ -17,7 +17,10 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { limits: Limits::default(), history_wait: Duration::from_secs(20) }
+        Self {
+            limits: Limits::default(),
+            history_wait: Duration::from_secs(20),
+        }
     }
 }
 
@@ -51,7 +54,10 @@ impl Settings {
             value: value.to_string(),
         };
         let count = || {
-            value.as_i64().filter(|number| *number >= 0).ok_or_else(|| wrong("a number"))
+            value
+                .as_i64()
+                .filter(|number| *number >= 0)
+                .ok_or_else(|| wrong("a number"))
         };
         let size = || count().and_then(|n| usize::try_from(n).map_err(|_| wrong("a number")));
         let span = || time(value).ok_or_else(|| wrong("a time such as \"10s\""));
@@ -119,8 +125,12 @@ mod tests {
     fn settings_are_taken_or_refused() {
         let mut settings = Settings::default();
         settings.set("limit.blobSize.error", &json!(100)).unwrap();
-        settings.set("HISTORY.LongPollExpirationInterval", &json!("1s")).unwrap();
-        settings.set("history.workflowIdReuseMinimalInterval", &json!(0)).unwrap();
+        settings
+            .set("HISTORY.LongPollExpirationInterval", &json!("1s"))
+            .unwrap();
+        settings
+            .set("history.workflowIdReuseMinimalInterval", &json!(0))
+            .unwrap();
         assert_eq!(settings.limits.blob_size_error, 100);
         assert_eq!(settings.history_wait, Duration::from_secs(1));
         assert_eq!(settings.limits.continue_as_new_min_interval, Duration::ZERO);
@@ -130,7 +140,11 @@ mod tests {
         assert_eq!(unknown, SettingError::Unknown("system.something".into()));
         assert!(settings.set("limit.maxIDLength", &json!("x")).is_err());
         assert!(settings.set("limit.maxIDLength", &json!(-1)).is_err());
-        assert!(settings.set("history.longPollExpirationInterval", &json!("soon")).is_err());
+        assert!(
+            settings
+                .set("history.longPollExpirationInterval", &json!("soon"))
+                .is_err()
+        );
         assert_eq!(settings, before);
     }
 }

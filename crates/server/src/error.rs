@@ -34,7 +34,11 @@ pub struct WireError {
 impl WireError {
     /// An error without a detail message.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), details: None }
+        Self {
+            code,
+            message: message.into(),
+            details: None,
+        }
     }
 
     /// INVALID_ARGUMENT.
@@ -75,13 +79,21 @@ impl WireError {
         // Eight digits are enough to find a line.
         let hash = hasher.finish() as u32;
         tracing::error!(hash = format!("{hash:08x}"), cause, "unexpected error");
-        Self::new(Code::Unknown, format!("something went wrong, please retry ({hash:08x})"))
+        Self::new(
+            Code::Unknown,
+            format!("something went wrong, please retry ({hash:08x})"),
+        )
     }
 
     /// A namespace that is not there, by name or by id.
     pub fn namespace_not_found(namespace: &str) -> Self {
-        Self::new(Code::NotFound, format!("Namespace {namespace} is not found."))
-            .with(&details::NamespaceNotFoundFailure { namespace: namespace.to_owned() })
+        Self::new(
+            Code::NotFound,
+            format!("Namespace {namespace} is not found."),
+        )
+        .with(&details::NamespaceNotFoundFailure {
+            namespace: namespace.to_owned(),
+        })
     }
 
     /// With this detail message.
@@ -126,7 +138,10 @@ fn cut(message: &str) -> &str {
     if message.len() <= MESSAGE_MAX {
         return message;
     }
-    let end = (0..=MESSAGE_MAX).rev().find(|at| message.is_char_boundary(*at)).unwrap_or(0);
+    let end = (0..=MESSAGE_MAX)
+        .rev()
+        .find(|at| message.is_char_boundary(*at))
+        .unwrap_or(0);
     &message[..end]
 }
 
@@ -158,17 +173,23 @@ impl From<Rejection> for WireError {
             | Rejection::ActivityTaskNotFound
             | Rejection::ActivityNotFound { .. }
             | Rejection::TaskGone => Self::not_found(message),
-            Rejection::AlreadyStarted { start_request_id, run_id, first_execution_run_id, .. } => {
-                Self::new(Code::AlreadyExists, message).with(
-                    &details::WorkflowExecutionAlreadyStartedFailure {
-                        start_request_id,
-                        run_id: run_id.to_string(),
-                        first_execution_run_id,
-                    },
-                )
+            Rejection::AlreadyStarted {
+                start_request_id,
+                run_id,
+                first_execution_run_id,
+                ..
+            } => Self::new(Code::AlreadyExists, message).with(
+                &details::WorkflowExecutionAlreadyStartedFailure {
+                    start_request_id,
+                    run_id: run_id.to_string(),
+                    first_execution_run_id,
+                },
+            ),
+            Rejection::QueryFailed { failure, .. } => {
+                Self::invalid(message).with(&details::QueryFailedFailure {
+                    failure: failure.map(|failure| *failure),
+                })
             }
-            Rejection::QueryFailed { failure, .. } => Self::invalid(message)
-                .with(&details::QueryFailedFailure { failure: failure.map(|failure| *failure) }),
             Rejection::WorkflowNotReady(_) => {
                 Self::failed_precondition(message).with(&details::WorkflowNotReadyFailure {})
             }
@@ -215,7 +236,11 @@ mod tests {
     fn status(error: &WireError) -> (String, String, Option<String>) {
         let mut headers = HeaderMap::new();
         error.write_headers(&mut headers);
-        let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+        let text = |name: &str| {
+            headers
+                .get(name)
+                .map(|value| value.to_str().unwrap().to_owned())
+        };
         let details = text("grpc-status-details-bin").map(|encoded| {
             let bytes = STANDARD_NO_PAD.decode(encoded).unwrap();
             let status = proto::google::rpc::Status::decode(bytes.as_slice()).unwrap();
@@ -223,23 +248,41 @@ mod tests {
             assert_eq!(status.message, cut(&error.message));
             status.details[0].type_url.clone()
         });
-        (text("grpc-status").unwrap(), text("grpc-message").unwrap(), details)
+        (
+            text("grpc-status").unwrap(),
+            text("grpc-message").unwrap(),
+            details,
+        )
     }
 
     #[test]
     fn each_rejection_has_its_code_and_detail() {
         let detail = |name: &str| {
-            Some(format!("type.googleapis.com/temporal.api.errordetails.v1.{name}"))
+            Some(format!(
+                "type.googleapis.com/temporal.api.errordetails.v1.{name}"
+            ))
         };
         let run_id = Uuid::from_u128(7);
         let table = [
             (Rejection::invalid("x"), "3", "x", None),
             (Rejection::FailedPrecondition("x".into()), "9", "x", None),
             (Rejection::Unimplemented("x".into()), "12", "x", None),
-            (Rejection::PermissionDenied("x".into()), "7", "x", detail("PermissionDeniedFailure")),
-            (Rejection::AlreadyCompleted, "5", "workflow execution already completed", detail("NotFoundFailure")),
             (
-                Rejection::WorkflowNotFound { workflow_id: "w".into() },
+                Rejection::PermissionDenied("x".into()),
+                "7",
+                "x",
+                detail("PermissionDeniedFailure"),
+            ),
+            (
+                Rejection::AlreadyCompleted,
+                "5",
+                "workflow execution already completed",
+                detail("NotFoundFailure"),
+            ),
+            (
+                Rejection::WorkflowNotFound {
+                    workflow_id: "w".into(),
+                },
                 "5",
                 "workflow not found for ID: w",
                 detail("NotFoundFailure"),
@@ -256,16 +299,36 @@ mod tests {
                 detail("WorkflowExecutionAlreadyStartedFailure"),
             ),
             (
-                Rejection::QueryFailed { message: "m".into(), failure: None },
+                Rejection::QueryFailed {
+                    message: "m".into(),
+                    failure: None,
+                },
                 "3",
                 "m",
                 detail("QueryFailedFailure"),
             ),
-            (Rejection::WorkflowNotReady("m".into()), "9", "m", detail("WorkflowNotReadyFailure")),
-            (Rejection::BusyWorkflow("m".into()), "8", "m", detail("ResourceExhaustedFailure")),
-            (Rejection::ConcurrentLimit("m".into()), "8", "m", detail("ResourceExhaustedFailure")),
             (
-                Rejection::NamespaceNotFound { namespace: "n".into() },
+                Rejection::WorkflowNotReady("m".into()),
+                "9",
+                "m",
+                detail("WorkflowNotReadyFailure"),
+            ),
+            (
+                Rejection::BusyWorkflow("m".into()),
+                "8",
+                "m",
+                detail("ResourceExhaustedFailure"),
+            ),
+            (
+                Rejection::ConcurrentLimit("m".into()),
+                "8",
+                "m",
+                detail("ResourceExhaustedFailure"),
+            ),
+            (
+                Rejection::NamespaceNotFound {
+                    namespace: "n".into(),
+                },
                 "5",
                 "Namespace n is not found.",
                 detail("NamespaceNotFoundFailure"),
@@ -273,7 +336,10 @@ mod tests {
         ];
         for (rejection, code, message, detail) in table {
             let error = WireError::from(rejection);
-            assert_eq!(status(&error), (code.to_owned(), message.to_owned(), detail));
+            assert_eq!(
+                status(&error),
+                (code.to_owned(), message.to_owned(), detail)
+            );
         }
     }
 
@@ -281,7 +347,11 @@ mod tests {
     fn internal_errors_show_a_number_only() {
         let error = WireError::from(Rejection::Internal("secret".into()));
         assert_eq!(error.code, Code::Unknown);
-        assert!(error.message.starts_with("something went wrong, please retry ("));
+        assert!(
+            error
+                .message
+                .starts_with("something went wrong, please retry (")
+        );
         assert!(!error.message.contains("secret"));
         assert_eq!(error, WireError::from(Rejection::Internal("secret".into())));
     }

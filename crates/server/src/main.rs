@@ -48,8 +48,16 @@ fn refused(error: &clap::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let text = error.to_string();
-    let first: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
-    let _ = writeln!(std::io::stderr(), "{}; see steadfast dev --help", first.join(" "));
+    let first: Vec<&str> = text
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .map(str::trim)
+        .collect();
+    let _ = writeln!(
+        std::io::stderr(),
+        "{}; see steadfast dev --help",
+        first.join(" ")
+    );
     ExitCode::FAILURE
 }
 
@@ -63,11 +71,16 @@ fn run(dev: Dev) -> Result<(), String> {
 }
 
 fn log_to_stderr(dev: &Dev) -> Result<(), String> {
-    let level = if dev.log_level == "never" { "off" } else { &dev.log_level };
+    let level = if dev.log_level == "never" {
+        "off"
+    } else {
+        &dev.log_level
+    };
     let filter = EnvFilter::try_new(level)
         .map_err(|error| format!("--log-level {level} makes no sense: {error}"))?;
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     match dev.log_format {
         LogFormat::Text => builder.init(),
         LogFormat::Json => builder.json().init(),
@@ -77,13 +90,21 @@ fn log_to_stderr(dev: &Dev) -> Result<(), String> {
 }
 
 async fn serve(dev: Dev) -> Result<(), String> {
+    survive_file_size_limits()?;
     let settings = settings(&dev)?;
     // Ports first: a second server by mistake must not touch the first one's database.
     let listener = bind(dev.ip, dev.port, "--port").await?;
     let http_listener = bind_http(&dev).await?;
     let mut http_listeners = Vec::new();
     for port in dev.further_http_ports() {
-        http_listeners.push(bind(dev.ui_ip.unwrap_or(dev.ip), port, "--ui-port or --metrics-port").await?);
+        http_listeners.push(
+            bind(
+                dev.ui_ip.unwrap_or(dev.ip),
+                port,
+                "--ui-port or --metrics-port",
+            )
+            .await?,
+        );
     }
     let address = local(&listener)?;
     let http_address = local(&http_listener)?;
@@ -102,14 +123,19 @@ async fn serve(dev: Dev) -> Result<(), String> {
         clock: Arc::new(SystemClock),
         seed: uuid::Uuid::new_v4().as_u64_pair().0,
     };
-    let node = Node::start(options, store, namespaces.clone()).await.map_err(cannot_start)?;
+    let node = Node::start(options, store, namespaces.clone())
+        .await
+        .map_err(cannot_start)?;
     // Deletions that a restart cut short go on.
     for entry in namespaces.deleted() {
         node.shards.delete_namespace(&entry.namespace);
     }
 
     let (stop, stopping) = watch::channel(false);
-    let Settings { limits, history_wait } = settings;
+    let Settings {
+        limits,
+        history_wait,
+    } = settings;
     let frontend = Arc::new(Frontend::new(
         node.clone(),
         namespaces,
@@ -120,7 +146,12 @@ async fn serve(dev: Dev) -> Result<(), String> {
         stopping.clone(),
     ));
     for listener in http_listeners {
-        tokio::spawn(http::serve(listener, node.clone(), metrics.clone(), stopping.clone()));
+        tokio::spawn(http::serve(
+            listener,
+            node.clone(),
+            metrics.clone(),
+            stopping.clone(),
+        ));
     }
     tokio::spawn(metrics.upkeep());
     let served = tokio::spawn(grpc::serve(listener, frontend, stopping));
@@ -174,7 +205,9 @@ async fn bind_http(dev: &Dev) -> Result<TcpListener, String> {
 }
 
 fn local(listener: &TcpListener) -> Result<SocketAddr, String> {
-    listener.local_addr().map_err(|error| format!("a port has no address: {error}"))
+    listener
+        .local_addr()
+        .map_err(|error| format!("a port has no address: {error}"))
 }
 
 fn open_store(dev: &Dev) -> Result<Arc<dyn Store>, String> {
@@ -182,7 +215,8 @@ fn open_store(dev: &Dev) -> Result<Arc<dyn Store>, String> {
         return Ok(Arc::new(MemoryStore::new()));
     }
     let opened = SqliteStore::open(&dev.db_filename);
-    let store = opened.map_err(|error| format!("{error}; choose another file with --db-filename"))?;
+    let store =
+        opened.map_err(|error| format!("{error}; choose another file with --db-filename"))?;
     Ok(Arc::new(store))
 }
 
@@ -190,22 +224,41 @@ fn greet(dev: &Dev, address: SocketAddr, http_address: SocketAddr) {
     let database = if dev.in_memory {
         "in memory; all is lost at the end".to_owned()
     } else {
-        let path = std::path::absolute(&dev.db_filename).unwrap_or_else(|_| dev.db_filename.clone());
+        let path =
+            std::path::absolute(&dev.db_filename).unwrap_or_else(|_| dev.db_filename.clone());
         format!("{}; what is acknowledged is on disk", path.display())
     };
     let version = env!("CARGO_PKG_VERSION");
     let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "Steadfast {version} (API of Temporal {SERVER_VERSION})\n");
+    let _ = writeln!(
+        out,
+        "Steadfast {version} (API of Temporal {SERVER_VERSION})\n"
+    );
     let _ = writeln!(out, "gRPC:      {address}");
-    let _ = writeln!(out, "HTTP:      http://{http_address} (/healthz, /readyz, /metrics)");
+    let _ = writeln!(
+        out,
+        "HTTP:      http://{http_address} (/healthz, /readyz, /metrics)"
+    );
     let _ = writeln!(out, "Database:  {database}");
     let _ = out.flush();
 }
 
+/// A file that meets the process's limit on file sizes is like a full disk: the write must fail, and not, as
+/// the system would have it, end the process. Once watched for, a signal never has its own way again.
+fn survive_file_size_limits() -> Result<(), String> {
+    /// SIGXFSZ, wherever Linux and the BSDs are not on MIPS.
+    const FILE_SIZE_EXCEEDED: i32 = 25;
+    signal(SignalKind::from_raw(FILE_SIZE_EXCEEDED))
+        .map(drop)
+        .map_err(|error| format!("signals cannot be received: {error}"))
+}
+
 async fn told_to_stop() -> Result<(), String> {
     let watch = |kind| signal(kind).map_err(|error| format!("signals cannot be received: {error}"));
-    let (mut interrupt, mut terminate) =
-        (watch(SignalKind::interrupt())?, watch(SignalKind::terminate())?);
+    let (mut interrupt, mut terminate) = (
+        watch(SignalKind::interrupt())?,
+        watch(SignalKind::terminate())?,
+    );
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}

@@ -70,16 +70,22 @@ pub struct Entry {
 
 impl Entry {
     fn new(record: Record) -> Self {
-        let search_attributes = record.search_attributes.iter().filter_map(|(name, number)| {
-            Some((name.clone(), SearchAttributeType::from_wire(*number)?))
-        });
+        let search_attributes = record
+            .search_attributes
+            .iter()
+            .filter_map(|(name, number)| {
+                Some((name.clone(), SearchAttributeType::from_wire(*number)?))
+            });
         let namespace = Namespace {
             id: Uuid::from_slice(&record.id).unwrap_or_default(),
             name: record.name.as_str().into(),
             retention: Duration::from_secs(record.retention_s),
             search_attributes: search_attributes.collect(),
         };
-        Self { namespace: Arc::new(namespace), record }
+        Self {
+            namespace: Arc::new(namespace),
+            record,
+        }
     }
 
     /// Whether new runs may start.
@@ -102,7 +108,10 @@ struct Snapshot {
 
 impl Snapshot {
     fn with(&self, entry: Entry) -> Self {
-        let mut next = Self { by_name: self.by_name.clone(), by_id: self.by_id.clone() };
+        let mut next = Self {
+            by_name: self.by_name.clone(),
+            by_id: self.by_id.clone(),
+        };
         let entry = Arc::new(entry);
         if let Some(before) = next.by_id.insert(entry.namespace.id, entry.clone()) {
             next.by_name.remove(&before.namespace.name);
@@ -176,7 +185,10 @@ impl Namespaces {
                 None => continue,
             };
             for (attribute, number) in search_attributes {
-                record.search_attributes.entry(attribute.clone()).or_insert(*number);
+                record
+                    .search_attributes
+                    .entry(attribute.clone())
+                    .or_insert(*number);
             }
             if known.as_ref() != Some(&record) {
                 writes.push(record);
@@ -184,10 +196,15 @@ impl Namespaces {
         }
         let stored_id = store.meta_get(CLUSTER_ID).await?;
         let stored_id = stored_id.and_then(|id| String::from_utf8(id.to_vec()).ok());
-        let cluster_id = stored_id.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
+        let cluster_id = stored_id
+            .clone()
+            .unwrap_or_else(|| Uuid::new_v4().to_string());
         let mut puts: Vec<_> = writes.iter().map(put).collect();
         if stored_id.is_none() {
-            puts.push((CLUSTER_ID.to_owned(), Some(cluster_id.clone().into_bytes().into())));
+            puts.push((
+                CLUSTER_ID.to_owned(),
+                Some(cluster_id.clone().into_bytes().into()),
+            ));
         }
         if !puts.is_empty() {
             store.meta_put(puts).await?;
@@ -225,7 +242,13 @@ impl Namespaces {
 
     /// Those that are on their way out.
     pub fn deleted(&self) -> Vec<Arc<Entry>> {
-        self.current.load().by_id.values().filter(|entry| entry.is_deleted()).cloned().collect()
+        self.current
+            .load()
+            .by_id
+            .values()
+            .filter(|entry| entry.is_deleted())
+            .cloned()
+            .collect()
     }
 
     /// Adds a namespace; its id is drawn here.
@@ -270,14 +293,18 @@ impl Namespaces {
         self.store.meta_put(vec![put(&record)]).await?;
         let entry = Entry::new(record);
         let id = entry.namespace.id;
-        self.current.store(Arc::new(self.current.load().with(entry)));
-        self.by_id(id).ok_or_else(|| ChangeError::NotFound(id.to_string()))
+        self.current
+            .store(Arc::new(self.current.load().with(entry)));
+        self.by_id(id)
+            .ok_or_else(|| ChangeError::NotFound(id.to_string()))
     }
 }
 
 impl NamespaceById for Namespaces {
     fn namespace_by_id(&self, id: Uuid) -> Option<Arc<Namespace>> {
-        self.by_id(id).filter(|entry| !entry.is_deleted()).map(|entry| entry.namespace.clone())
+        self.by_id(id)
+            .filter(|entry| !entry.is_deleted())
+            .map(|entry| entry.namespace.clone())
     }
 }
 

@@ -43,14 +43,28 @@ pub async fn count(
     let query = parse(query, namespace)?;
     let fields = query.group_by;
     let group_by: Vec<Column> = fields.iter().map(|field| column(field.clone())).collect();
-    let counted = store.count(namespace.id, &expression(query.filter), &group_by).await?;
+    let counted = store
+        .count(namespace.id, &expression(query.filter), &group_by)
+        .await?;
     let wire_count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     let count = counted.iter().map(|(_, count)| wire_count(*count)).sum();
-    let groups = counted.into_iter().filter(|_| !fields.is_empty()).map(|(values, count)| {
-        let shown = values.iter().zip(&fields).map(|(value, field)| group_value(value, field));
-        AggregationGroup { group_values: shown.collect(), count: wire_count(count) }
-    });
-    Ok(CountWorkflowExecutionsResponse { count, groups: groups.collect() })
+    let groups = counted
+        .into_iter()
+        .filter(|_| !fields.is_empty())
+        .map(|(values, count)| {
+            let shown = values
+                .iter()
+                .zip(&fields)
+                .map(|(value, field)| group_value(value, field));
+            AggregationGroup {
+                group_values: shown.collect(),
+                count: wire_count(count),
+            }
+        });
+    Ok(CountWorkflowExecutionsResponse {
+        count,
+        groups: groups.collect(),
+    })
 }
 
 fn parse(query: &str, namespace: &Namespace) -> Result<Query, WireError> {
@@ -89,10 +103,14 @@ fn expression(expression: Expr) -> Filter {
             high: value(high),
         },
         Expr::IsNull(field) => Filter::IsNull(column(field)),
-        Expr::StartsWith { field, prefix } => {
-            Filter::StartsWith { column: column(field), prefix }
-        }
-        Expr::AnyToken { field, tokens } => Filter::AnyToken { column: column(field), tokens },
+        Expr::StartsWith { field, prefix } => Filter::StartsWith {
+            column: column(field),
+            prefix,
+        },
+        Expr::AnyToken { field, tokens } => Filter::AnyToken {
+            column: column(field),
+            tokens,
+        },
         Expr::Contains { field, values } => {
             let column = column(field);
             match <[String; 1]>::try_from(values) {
@@ -178,7 +196,10 @@ fn group_value(value: &Value, field: &Field) -> Payload {
 /// A status as queries write it.
 fn status_name(number: i64) -> &'static str {
     use WorkflowExecutionStatus as Status;
-    match i32::try_from(number).ok().and_then(|number| Status::try_from(number).ok()) {
+    match i32::try_from(number)
+        .ok()
+        .and_then(|number| Status::try_from(number).ok())
+    {
         Some(Status::Running) => "Running",
         Some(Status::Completed) => "Completed",
         Some(Status::Failed) => "Failed",
@@ -208,19 +229,31 @@ pub async fn list(
     };
     let after = (!token.is_empty()).then_some(token.as_ref());
     let page = store.list(namespace, filter, &[], after, limit).await?;
-    let shown = page.rows.into_iter().map(|(key, row)| info(&key, row)).collect();
+    let shown = page
+        .rows
+        .into_iter()
+        .map(|(key, row)| info(&key, row))
+        .collect();
     Ok((shown, page.next.map(Bytes::from).unwrap_or_default()))
 }
 
 /// Rows of this status.
 pub fn status_is(status: WorkflowExecutionStatus) -> Filter {
     let value = Value::Int(i64::from(i32::from(status)));
-    Filter::Compare { column: Column::Status, op: Comparison::Eq, value }
+    Filter::Compare {
+        column: Column::Status,
+        op: Comparison::Eq,
+        value,
+    }
 }
 
 /// Rows with this text.
 pub fn text_is(column: Column, text: String) -> Filter {
-    Filter::Compare { column, op: Comparison::Eq, value: Value::Text(text) }
+    Filter::Compare {
+        column,
+        op: Comparison::Eq,
+        value: Value::Text(text),
+    }
 }
 
 /// Rows whose time is within a legacy filter's bounds.
@@ -231,7 +264,9 @@ pub fn started_within(
     filter: Option<&StartTimeFilter>,
     column: Column,
 ) -> Result<Option<Filter>, WireError> {
-    let Some(filter) = filter else { return Ok(None) };
+    let Some(filter) = filter else {
+        return Ok(None);
+    };
     let nanos = |time: &proto::Timestamp| Timestamp::from_proto(time).0;
     let low = filter.earliest_time.as_ref().map_or(0, nanos);
     let high = filter.latest_time.as_ref().map_or(i64::MAX, nanos);
@@ -240,7 +275,11 @@ pub fn started_within(
             "EarliestTime in StartTimeFilter should not be larger than LatestTime.",
         ));
     }
-    Ok(Some(Filter::Between { column, low: Value::Int(low), high: Value::Int(high) }))
+    Ok(Some(Filter::Between {
+        column,
+        low: Value::Int(low),
+        high: Value::Int(high),
+    }))
 }
 
 /// A row as lists show it.
@@ -252,12 +291,14 @@ fn info(key: &ExecutionKey, row: Row) -> WorkflowExecutionInfo {
     };
     let closed = row.close_time.is_some();
     let when_closed = |value: i64| if closed { value } else { 0 };
-    let duration = row.close_time.map(|close| {
-        wire(Timestamp(close).since(Timestamp(row.execution_time)))
-    });
+    let duration = row
+        .close_time
+        .map(|close| wire(Timestamp(close).since(Timestamp(row.execution_time))));
     WorkflowExecutionInfo {
         execution: Some(execution(&key.workflow_id, key.run_id)),
-        r#type: Some(WorkflowType { name: row.workflow_type.to_string() }),
+        r#type: Some(WorkflowType {
+            name: row.workflow_type.to_string(),
+        }),
         start_time: Some(time(row.start_time)),
         close_time: row.close_time.map(time),
         status: row.status,
@@ -265,7 +306,9 @@ fn info(key: &ExecutionKey, row: Row) -> WorkflowExecutionInfo {
         parent_execution: row.parent.as_ref().map(|(id, run)| execution(id, *run)),
         execution_time: Some(time(row.execution_time)),
         memo: Some(Memo::decode(row.memo).unwrap_or_default()),
-        search_attributes: Some(SearchAttributes::decode(row.search_attributes).unwrap_or_default()),
+        search_attributes: Some(
+            SearchAttributes::decode(row.search_attributes).unwrap_or_default(),
+        ),
         task_queue: row.task_queue.to_string(),
         state_transition_count: when_closed(row.state_transition_count),
         history_size_bytes: when_closed(row.history_size),
@@ -298,15 +341,34 @@ mod tests {
     fn queries_become_the_stores_filters() {
         let keyword = || Column::Attribute("K".into(), AttributeType::Keyword);
         let list = || Column::Attribute("L".into(), AttributeType::KeywordList);
-        let equal = |column, value| Filter::Compare { column, op: Comparison::Eq, value };
+        let equal = |column, value| Filter::Compare {
+            column,
+            op: Comparison::Eq,
+            value,
+        };
         let table = [
             ("", Filter::True),
             ("WorkflowId = 'a'", text_is(Column::WorkflowId, "a".into())),
-            ("ExecutionStatus = 'Running'", status_is(WorkflowExecutionStatus::Running)),
+            (
+                "ExecutionStatus = 'Running'",
+                status_is(WorkflowExecutionStatus::Running),
+            ),
             ("K = 'x'", equal(keyword(), Value::Text("x".into()))),
             ("K IS NULL", Filter::IsNull(keyword())),
-            ("K STARTS_WITH 'x'", Filter::StartsWith { column: keyword(), prefix: "x".into() }),
-            ("L = 'x'", Filter::Contains { column: list(), value: "x".into() }),
+            (
+                "K STARTS_WITH 'x'",
+                Filter::StartsWith {
+                    column: keyword(),
+                    prefix: "x".into(),
+                },
+            ),
+            (
+                "L = 'x'",
+                Filter::Contains {
+                    column: list(),
+                    value: "x".into(),
+                },
+            ),
             (
                 "L IN ('x', 'y')",
                 Filter::In {
@@ -319,7 +381,10 @@ mod tests {
             assert_eq!(filter(query, &namespace()), Ok(expected), "{query}");
         }
         let unknown = filter("Nope = 1", &namespace()).unwrap_err();
-        assert_eq!(unknown.message, "invalid query: invalid search attribute: Nope");
+        assert_eq!(
+            unknown.message,
+            "invalid query: invalid search attribute: Nope"
+        );
     }
 
     #[test]

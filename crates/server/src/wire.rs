@@ -50,13 +50,19 @@ pub struct Reply<M> {
 impl<M> Reply<M> {
     /// A reply whose `field` is the message that `parts` are an encoding of.
     pub fn with(message: M, field: u32, parts: Vec<Bytes>) -> Self {
-        Self { message, appended: Some((field, parts)) }
+        Self {
+            message,
+            appended: Some((field, parts)),
+        }
     }
 }
 
 impl<M> From<M> for Reply<M> {
     fn from(message: M) -> Self {
-        Self { message, appended: None }
+        Self {
+            message,
+            appended: None,
+        }
     }
 }
 
@@ -118,11 +124,14 @@ where
     let mut rest: Option<BytesMut> = None;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| WireError::new(Code::Cancelled, "context canceled"))?;
-        let Ok(data) = frame.into_data() else { continue };
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
         match &mut rest {
             None if first.is_empty() => first = data,
             None => {
-                let mut joined = BytesMut::with_capacity(expected(&first).max(first.len() + data.len()));
+                let mut joined =
+                    BytesMut::with_capacity(expected(&first).max(first.len() + data.len()));
                 joined.extend_from_slice(&first);
                 joined.extend_from_slice(&data);
                 rest = Some(joined);
@@ -144,7 +153,11 @@ where
     let end = expected(&message);
     message.truncate(end);
     message.advance(PREFIX);
-    if compressed { decompress(&message, encoding) } else { Ok(message) }
+    if compressed {
+        decompress(&message, encoding)
+    } else {
+        Ok(message)
+    }
 }
 
 /// Bytes of prefix and message together; 0 while the prefix is not complete.
@@ -176,9 +189,15 @@ fn decompress(message: &[u8], encoding: Option<&str>) -> Result<Bytes, WireError
     let mut plain = Vec::new();
     // One byte more than is allowed tells "too large" from "just fits".
     let limit = RECEIVE_MAX as u64 + 1;
-    flate2::read::GzDecoder::new(message).take(limit).read_to_end(&mut plain).map_err(|error| {
-        WireError::new(Code::Internal, format!("grpc: failed to decompress the message: {error}"))
-    })?;
+    flate2::read::GzDecoder::new(message)
+        .take(limit)
+        .read_to_end(&mut plain)
+        .map_err(|error| {
+            WireError::new(
+                Code::Internal,
+                format!("grpc: failed to decompress the message: {error}"),
+            )
+        })?;
     if plain.len() > RECEIVE_MAX {
         let text = format!("grpc: message after decompression larger than max {RECEIVE_MAX}");
         return Err(WireError::new(Code::ResourceExhausted, text));
@@ -197,7 +216,10 @@ pub fn decode<M: Message + Default>(message: Bytes) -> Result<M, WireError> {
         } else {
             "proto: cannot parse invalid wire-format data"
         };
-        WireError::new(Code::Internal, format!("grpc: error unmarshalling request: {cause}"))
+        WireError::new(
+            Code::Internal,
+            format!("grpc: error unmarshalling request: {cause}"),
+        )
     })
 }
 
@@ -212,8 +234,13 @@ mod tests {
     use super::*;
 
     fn history(ids: &[i64]) -> History {
-        let events = ids.iter().map(|id| HistoryEvent { event_id: *id, ..Default::default() });
-        History { events: events.collect() }
+        let events = ids.iter().map(|id| HistoryEvent {
+            event_id: *id,
+            ..Default::default()
+        });
+        History {
+            events: events.collect(),
+        }
     }
 
     #[test]
@@ -241,16 +268,23 @@ mod tests {
 
     #[tokio::test]
     async fn a_message_may_come_in_pieces() {
-        let request =
-            StartWorkflowExecutionRequest { workflow_id: "w".repeat(99), ..Default::default() };
+        let request = StartWorkflowExecutionRequest {
+            workflow_id: "w".repeat(99),
+            ..Default::default()
+        };
         let framed = frame(&request);
         for size in [1, 4, 5, 6, 50, framed.len()] {
             let pieces = framed.chunks(size).map(|piece| {
-                Ok::<_, std::convert::Infallible>(http_body::Frame::data(Bytes::copy_from_slice(piece)))
+                Ok::<_, std::convert::Infallible>(http_body::Frame::data(Bytes::copy_from_slice(
+                    piece,
+                )))
             });
             let body = StreamBody::new(futures_util::stream::iter(pieces.collect::<Vec<_>>()));
             let message = read(body, None).await.unwrap();
-            assert_eq!(decode::<StartWorkflowExecutionRequest>(message).unwrap(), request);
+            assert_eq!(
+                decode::<StartWorkflowExecutionRequest>(message).unwrap(),
+                request
+            );
         }
     }
 
@@ -272,7 +306,8 @@ mod tests {
     async fn reads_gzip_and_refuses_bombs() {
         use std::io::Write;
         for (size, fits) in [(10, true), (RECEIVE_MAX, true), (RECEIVE_MAX + 1, false)] {
-            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            let mut encoder =
+                flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
             encoder.write_all(&vec![0; size]).unwrap();
             let zipped = encoder.finish().unwrap();
             let mut framed = BytesMut::new();
@@ -287,7 +322,9 @@ mod tests {
     #[test]
     fn malformed_messages_have_the_texts_of_the_go_implementation() {
         let text = |bytes: &'static [u8]| {
-            decode::<StartWorkflowExecutionRequest>(Bytes::from_static(bytes)).unwrap_err().message
+            decode::<StartWorkflowExecutionRequest>(Bytes::from_static(bytes))
+                .unwrap_err()
+                .message
         };
         assert_eq!(
             text(b"\xff\xff"),

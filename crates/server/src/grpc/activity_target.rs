@@ -49,9 +49,16 @@ impl Activity {
         let run_id = validate::run_id(run_id, "RunId is not valid UUID.")?;
         if workflow_id.is_empty() {
             // Without a workflow it is a standalone activity, and there is none of this id.
-            return Err(WireError::not_found(format!("activity not found for ID: {activity_id}")));
+            return Err(WireError::not_found(format!(
+                "activity not found for ID: {activity_id}"
+            )));
         }
-        Ok(Self { namespace, workflow_id, run_id, target: ActivityTarget::Id(activity_id) })
+        Ok(Self {
+            namespace,
+            workflow_id,
+            run_id,
+            target: ActivityTarget::Id(activity_id),
+        })
     }
 
     /// Hands an input about this activity to its run.
@@ -61,7 +68,11 @@ impl Activity {
         input: impl FnOnce(ActivityTarget) -> Input,
     ) -> Result<Stepped, WireError> {
         let input = input(self.target);
-        Ok(server.node.shards.step(&self.namespace, self.workflow_id, self.run_id, input).await?)
+        Ok(server
+            .node
+            .shards
+            .step(&self.namespace, self.workflow_id, self.run_id, input)
+            .await?)
     }
 
     /// Fails the activity for good, because of something that it reported.
@@ -76,7 +87,10 @@ impl Activity {
             last_heartbeat_details: None,
             identity,
         };
-        self.step(server, |target| Input::ActivityTaskFailed(target, Box::new(failed))).await
+        self.step(server, |target| {
+            Input::ActivityTaskFailed(target, Box::new(failed))
+        })
+        .await
     }
 }
 

@@ -56,7 +56,9 @@ impl Metadata {
             client_name: text("client-name"),
             client_version: text("client-version"),
             supported_server_versions: text("supported-server-versions"),
-            follows_next_run_id: features.split(',').any(|f| f.trim() == "follows-next-run-id"),
+            follows_next_run_id: features
+                .split(',')
+                .any(|f| f.trim() == "follows-next-run-id"),
             deadline: parse_timeout(&text("grpc-timeout")).map(|timeout| now + timeout),
         }
     }
@@ -72,7 +74,9 @@ impl Metadata {
     /// # Errors
     /// INVALID_ARGUMENT for versions that cannot be read, FAILED_PRECONDITION for unsupported ones.
     pub(super) fn check_versions(&self) -> Result<(), WireError> {
-        let known = SUPPORTED_CLIENTS.iter().find(|(name, _)| *name == self.client_name);
+        let known = SUPPORTED_CLIENTS
+            .iter()
+            .find(|(name, _)| *name == self.client_name);
         if let Some((name, supported)) = known
             && !self.client_version.is_empty()
         {
@@ -96,7 +100,9 @@ impl Metadata {
         }
         let wanted = &self.supported_server_versions;
         let range = Range::parse(wanted).map_err(|cause| {
-            WireError::invalid(format!("Unable to parse supported server versions: {cause}"))
+            WireError::invalid(format!(
+                "Unable to parse supported server versions: {cause}"
+            ))
         })?;
         if Version::parse(SERVER_VERSION).is_ok_and(|version| range.contains(&version)) {
             return Ok(());
@@ -177,7 +183,9 @@ mod tests {
             supported_server_versions: servers.into(),
             ..Default::default()
         };
-        metadata.check_versions().map_err(|error| (error.code, error.message))
+        metadata
+            .check_versions()
+            .map_err(|error| (error.code, error.message))
     }
 
     #[test]
@@ -187,21 +195,39 @@ mod tests {
         assert_eq!(check("temporal-go", "", ""), Ok(()));
         assert_eq!(check("temporal-python", "x", ""), Ok(()));
         assert_eq!(check("temporal-ui", "2.99.0", ""), Ok(()));
-        let text = "Client version 9.0.0 is not supported. Server supports temporal-go versions: <2.0.0";
-        assert_eq!(check("temporal-go", "9.0.0", ""), Err((Code::FailedPrecondition, text.into())));
+        let text =
+            "Client version 9.0.0 is not supported. Server supports temporal-go versions: <2.0.0";
+        assert_eq!(
+            check("temporal-go", "9.0.0", ""),
+            Err((Code::FailedPrecondition, text.into()))
+        );
         let text = "Unable to parse client version: No Major.Minor.Patch elements found";
-        assert_eq!(check("temporal-go", "1.2", ""), Err((Code::InvalidArgument, text.into())));
-        let text = "Server version 1.32.0 is not supported. Client supports server versions: >=9.0.0";
-        assert_eq!(check("xx", "1.0.0", ">=9.0.0"), Err((Code::FailedPrecondition, text.into())));
-        let text = "Unable to parse supported server versions: Could not get version from string: \"foo\"";
-        assert_eq!(check("xx", "1.0.0", "foo"), Err((Code::InvalidArgument, text.into())));
+        assert_eq!(
+            check("temporal-go", "1.2", ""),
+            Err((Code::InvalidArgument, text.into()))
+        );
+        let text =
+            "Server version 1.32.0 is not supported. Client supports server versions: >=9.0.0";
+        assert_eq!(
+            check("xx", "1.0.0", ">=9.0.0"),
+            Err((Code::FailedPrecondition, text.into()))
+        );
+        let text =
+            "Unable to parse supported server versions: Could not get version from string: \"foo\"";
+        assert_eq!(
+            check("xx", "1.0.0", "foo"),
+            Err((Code::InvalidArgument, text.into()))
+        );
     }
 
     #[test]
     fn headers_are_read() {
         let mut headers = HeaderMap::new();
         headers.insert("client-name", "temporal-cli".parse().unwrap());
-        headers.insert("supported-features", "a, follows-next-run-id".parse().unwrap());
+        headers.insert(
+            "supported-features",
+            "a, follows-next-run-id".parse().unwrap(),
+        );
         headers.insert("grpc-timeout", "3S".parse().unwrap());
         let now = Instant::now();
         let metadata = Metadata::read(&headers, now);

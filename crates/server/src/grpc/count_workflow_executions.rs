@@ -13,6 +13,8 @@ pub(super) async fn handle(
     server: Server,
     call: NamespaceCall<CountWorkflowExecutionsRequest>,
 ) -> Result<CountWorkflowExecutionsResponse, WireError> {
-    let NamespaceCall { request, namespace, .. } = call;
+    let NamespaceCall {
+        request, namespace, ..
+    } = call;
     visibility::count(server.node.store.as_ref(), &request.query, &namespace).await
 }

@@ -12,8 +12,14 @@ pub(super) async fn handle(
     server: Server,
     call: NamespaceCall<DeleteWorkflowExecutionRequest>,
 ) -> Result<DeleteWorkflowExecutionResponse, WireError> {
-    let NamespaceCall { request, namespace, .. } = call;
+    let NamespaceCall {
+        request, namespace, ..
+    } = call;
     let execution = validate::execution(request.workflow_execution.as_ref())?;
-    server.node.shards.delete(&namespace, execution.workflow_id, execution.run_id).await?;
+    server
+        .node
+        .shards
+        .delete(&namespace, execution.workflow_id, execution.run_id)
+        .await?;
     Ok(DeleteWorkflowExecutionResponse {})
 }

@@ -15,6 +15,9 @@ pub(super) async fn handle(
     call: Call<DeprecateNamespaceRequest>,
 ) -> Result<DeprecateNamespaceResponse, WireError> {
     let name = required(&call.request.namespace)?;
-    server.namespaces.change(name, |record| record.set_state(NamespaceState::Deprecated)).await?;
+    server
+        .namespaces
+        .change(name, |record| record.set_state(NamespaceState::Deprecated))
+        .await?;
     Ok(DeprecateNamespaceResponse {})
 }

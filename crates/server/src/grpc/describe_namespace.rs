@@ -17,14 +17,20 @@ pub(super) async fn handle(
     let DescribeNamespaceRequest { namespace, id, .. } = call.request;
     let entry = match (namespace.as_str(), id.as_str()) {
         (name, "") => server.namespaces.by_name(required(name)?),
-        ("", id) => Uuid::parse_str(id).ok().and_then(|id| server.namespaces.by_id(id)),
+        ("", id) => Uuid::parse_str(id)
+            .ok()
+            .and_then(|id| server.namespaces.by_id(id)),
         _ => {
             return Err(WireError::invalid(
                 "GetNamespace operation failed.  Both ID and Name specified in request.",
             ));
         }
     };
-    let asked = if namespace.is_empty() { &id } else { &namespace };
+    let asked = if namespace.is_empty() {
+        &id
+    } else {
+        &namespace
+    };
     let entry = entry.ok_or_else(|| WireError::namespace_not_found(asked))?;
     Ok(describe(&entry.record, &server.limits))
 }

@@ -29,7 +29,9 @@ pub(super) async fn handle(
     server: Server,
     call: NamespaceCall<DescribeTaskQueueRequest>,
 ) -> Result<DescribeTaskQueueResponse, WireError> {
-    let NamespaceCall { request, namespace, .. } = call;
+    let NamespaceCall {
+        request, namespace, ..
+    } = call;
     let (queue, _) = validate::task_queue(request.task_queue.as_ref(), &server.limits)?;
     if request.api_mode == DescribeTaskQueueMode::Enhanced as i32 {
         return Ok(enhanced(&server, &request, namespace.id, queue));
@@ -75,8 +77,11 @@ fn enhanced(
     queue: &str,
 ) -> DescribeTaskQueueResponse {
     let all = [TaskQueueType::Workflow, TaskQueueType::Activity].map(|kind| kind as i32);
-    let asked =
-        if request.task_queue_types.is_empty() { all.to_vec() } else { request.task_queue_types.clone() };
+    let asked = if request.task_queue_types.is_empty() {
+        all.to_vec()
+    } else {
+        request.task_queue_types.clone()
+    };
     let types_info = asked.into_iter().map(|number| {
         let kind = match TaskQueueType::try_from(number) {
             Ok(TaskQueueType::Workflow) => Some(QueueKind::Workflow),
@@ -85,12 +90,19 @@ fn enhanced(
         };
         let described = describe(server, namespace, queue, kind);
         let info = TaskQueueTypeInfo {
-            pollers: if request.report_pollers { pollers(&described) } else { Vec::new() },
+            pollers: if request.report_pollers {
+                pollers(&described)
+            } else {
+                Vec::new()
+            },
             stats: request.report_stats.then(|| stats(&described.stats)),
         };
         (number, info)
     });
-    let unversioned = TaskQueueVersionInfo { types_info: types_info.collect(), ..Default::default() };
+    let unversioned = TaskQueueVersionInfo {
+        types_info: types_info.collect(),
+        ..Default::default()
+    };
     DescribeTaskQueueResponse {
         versions_info: BTreeMap::from([(String::new(), unversioned)]),
         ..Default::default()

@@ -12,7 +12,9 @@ pub(super) async fn handle(
     server: Server,
     call: NamespaceCall<DescribeWorkflowExecutionRequest>,
 ) -> Result<DescribeWorkflowExecutionResponse, WireError> {
-    let NamespaceCall { request, namespace, .. } = call;
+    let NamespaceCall {
+        request, namespace, ..
+    } = call;
     let execution = validate::execution(request.execution.as_ref())?;
     let now = server.node.clock.now();
     let described = server.node.shards.read(

@@ -19,7 +19,9 @@ pub(super) async fn handle(
 ) -> Result<GetClusterInfoResponse, WireError> {
     let clients = SUPPORTED_CLIENTS.into_iter();
     Ok(GetClusterInfoResponse {
-        supported_clients: clients.map(|(name, range)| (name.to_owned(), range.to_owned())).collect(),
+        supported_clients: clients
+            .map(|(name, range)| (name.to_owned(), range.to_owned()))
+            .collect(),
         server_version: SERVER_VERSION.to_owned(),
         cluster_id: server.namespaces.cluster_id().to_owned(),
         version_info: None,

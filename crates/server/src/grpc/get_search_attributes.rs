@@ -16,6 +16,10 @@ pub(super) async fn handle(
     let system = search_attributes::system_attributes()
         .map(|(name, kind)| (name.to_owned(), kind.to_wire().into()));
     let all = server.namespaces.all();
-    let custom = all.iter().flat_map(|entry| entry.record.search_attributes.clone());
-    Ok(GetSearchAttributesResponse { keys: custom.chain(system).collect() })
+    let custom = all
+        .iter()
+        .flat_map(|entry| entry.record.search_attributes.clone());
+    Ok(GetSearchAttributesResponse {
+        keys: custom.chain(system).collect(),
+    })
 }

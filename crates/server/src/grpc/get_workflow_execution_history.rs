@@ -37,7 +37,11 @@ pub(super) async fn handle(
     if call.request.history_event_filter_type() == HistoryEventFilterType::CloseEvent {
         return close_event(server, call, execution, from).await;
     }
-    let NamespaceCall { request, metadata, namespace } = call;
+    let NamespaceCall {
+        request,
+        metadata,
+        namespace,
+    } = call;
     let wait = request.wait_new_event;
     let wait_until = (wait && from.is_some()).then(|| waits_until(&server, &metadata));
     let read = HistoryRequest {
@@ -48,17 +52,30 @@ pub(super) async fn handle(
         transient: !metadata.shows_stored_events_only(),
         wait_until,
     };
-    let page = server.node.shards.history(&namespace, execution.workflow_id, read).await?;
+    let page = server
+        .node
+        .shards
+        .history(&namespace, execution.workflow_id, read)
+        .await?;
     let goes_on = page.more || (wait && page.open);
-    let next_page_token = if goes_on { token(&page.next, Kind::Forward) } else { Bytes::new() };
-    let response = GetWorkflowExecutionHistoryResponse { next_page_token, ..Default::default() };
+    let next_page_token = if goes_on {
+        token(&page.next, Kind::Forward)
+    } else {
+        Bytes::new()
+    };
+    let response = GetWorkflowExecutionHistoryResponse {
+        next_page_token,
+        ..Default::default()
+    };
     Ok(Reply::with(response, HISTORY, page.fragments))
 }
 
 fn waits_until(server: &Server, metadata: &Metadata) -> Instant {
     let until = Instant::now() + server.history_wait;
     // Saturates where a client gives no time at all: then there is no wait.
-    let client = metadata.deadline.map(|at| at.checked_sub(DEADLINE_MARGIN).unwrap_or(at));
+    let client = metadata
+        .deadline
+        .map(|at| at.checked_sub(DEADLINE_MARGIN).unwrap_or(at));
     client.map_or(until, |client| client.min(until))
 }
 
@@ -68,14 +85,19 @@ async fn close_event(
     execution: Execution,
     from: Option<HistoryCursor>,
 ) -> Result<Reply<GetWorkflowExecutionHistoryResponse>, WireError> {
-    let NamespaceCall { request, metadata, namespace } = call;
+    let NamespaceCall {
+        request,
+        metadata,
+        namespace,
+    } = call;
     let shards = &server.node.shards;
     let workflow_id = execution.workflow_id;
     let run_id = from.map(|from| from.run_id).or(execution.run_id);
     // The token of a first answer pins the run, so a wait stays with the run that it began with.
     let look = |state: &engine::workflow::state::State| (state.run_id, state.core.close.clone());
-    let (run_id, close) =
-        shards.read(&namespace, workflow_id.as_str(), run_id, look).await?;
+    let (run_id, close) = shards
+        .read(&namespace, workflow_id.as_str(), run_id, look)
+        .await?;
     // The reference waits here whether or not the client asks for it.
     let close = match close {
         Some(close) => Some(close),
@@ -94,16 +116,30 @@ async fn close_event(
     };
     let goes_on = close.is_none() && request.wait_new_event;
     let next_page_token = match goes_on {
-        true => token(&HistoryCursor { run_id, seq: 1, event_id: 1 }, Kind::CloseEvent),
+        true => token(
+            &HistoryCursor {
+                run_id,
+                seq: 1,
+                event_id: 1,
+            },
+            Kind::CloseEvent,
+        ),
         false => Bytes::new(),
     };
-    let events = close.into_iter().map(|close| match metadata.follows_next_run_id {
-        true => (*close).clone(),
-        false => as_continued(&close),
+    let events = close
+        .into_iter()
+        .map(|close| match metadata.follows_next_run_id {
+            true => (*close).clone(),
+            false => as_continued(&close),
+        });
+    let history = Some(History {
+        events: events.collect(),
     });
-    let history = Some(History { events: events.collect() });
-    let response =
-        GetWorkflowExecutionHistoryResponse { history, next_page_token, ..Default::default() };
+    let response = GetWorkflowExecutionHistoryResponse {
+        history,
+        next_page_token,
+        ..Default::default()
+    };
     Ok(response.into())
 }
 
@@ -132,7 +168,9 @@ fn as_continued(close: &HistoryEvent) -> HistoryEvent {
         ..Default::default()
     };
     shown.set_event_type(EventType::WorkflowExecutionContinuedAsNew);
-    shown.attributes = Some(Attributes::WorkflowExecutionContinuedAsNewEventAttributes(attributes));
+    shown.attributes = Some(Attributes::WorkflowExecutionContinuedAsNewEventAttributes(
+        attributes,
+    ));
     shown
 }
 
@@ -144,20 +182,31 @@ mod tests {
 
     fn failed(next: &str) -> HistoryEvent {
         let attributes = WorkflowExecutionFailedEventAttributes {
-            failure: Some(Failure { message: "m".into(), ..Default::default() }),
+            failure: Some(Failure {
+                message: "m".into(),
+                ..Default::default()
+            }),
             new_execution_run_id: next.into(),
             ..Default::default()
         };
-        let mut event = HistoryEvent { event_id: 5, ..Default::default() };
+        let mut event = HistoryEvent {
+            event_id: 5,
+            ..Default::default()
+        };
         event.set_event_type(EventType::WorkflowExecutionFailed);
-        event.attributes = Some(Attributes::WorkflowExecutionFailedEventAttributes(attributes));
+        event.attributes = Some(Attributes::WorkflowExecutionFailedEventAttributes(
+            attributes,
+        ));
         event
     }
 
     #[test]
     fn a_close_event_with_a_successor_is_shown_as_continued() {
         let shown = as_continued(&failed("next"));
-        assert_eq!(shown.event_type(), EventType::WorkflowExecutionContinuedAsNew);
+        assert_eq!(
+            shown.event_type(),
+            EventType::WorkflowExecutionContinuedAsNew
+        );
         assert_eq!(shown.event_id, 5);
         let Some(Attributes::WorkflowExecutionContinuedAsNewEventAttributes(a)) = shown.attributes
         else {

@@ -19,7 +19,9 @@ pub(super) async fn handle(
     server: Server,
     call: NamespaceCall<GetWorkflowExecutionHistoryReverseRequest>,
 ) -> Result<Reply<GetWorkflowExecutionHistoryReverseResponse>, WireError> {
-    let NamespaceCall { request, namespace, .. } = call;
+    let NamespaceCall {
+        request, namespace, ..
+    } = call;
     let execution = validate::execution(request.execution.as_ref())?;
     let from = cursor(&request.next_page_token, execution.run_id, true)?;
     let read = HistoryRequest {
@@ -30,9 +32,19 @@ pub(super) async fn handle(
         transient: false,
         wait_until: None,
     };
-    let page = server.node.shards.history(&namespace, execution.workflow_id, read).await?;
-    let next_page_token = if page.more { token(&page.next, Kind::Reverse) } else { Bytes::new() };
-    let response =
-        GetWorkflowExecutionHistoryReverseResponse { next_page_token, ..Default::default() };
+    let page = server
+        .node
+        .shards
+        .history(&namespace, execution.workflow_id, read)
+        .await?;
+    let next_page_token = if page.more {
+        token(&page.next, Kind::Reverse)
+    } else {
+        Bytes::new()
+    };
+    let response = GetWorkflowExecutionHistoryReverseResponse {
+        next_page_token,
+        ..Default::default()
+    };
     Ok(Reply::with(response, HISTORY, page.fragments))
 }

@@ -25,7 +25,9 @@ pub(super) async fn serve(method: String, request: Request<Incoming>) -> Respons
     };
     let known = SERVICES.contains(&asked.as_str());
     let framed = |status: ServingStatus| {
-        wire::frame(&HealthCheckResponse { status: status.into() })
+        wire::frame(&HealthCheckResponse {
+            status: status.into(),
+        })
     };
     match (method.as_str(), known) {
         ("Check", true) => success(framed(ServingStatus::Serving)),

@@ -64,9 +64,15 @@ pub(super) fn cursor(
         return Err(invalid());
     }
     if run_id.is_some_and(|run_id| run_id != pinned) {
-        return Err(WireError::invalid("RunId in the request does not match the NextPageToken."));
+        return Err(WireError::invalid(
+            "RunId in the request does not match the NextPageToken.",
+        ));
     }
-    Ok(Some(HistoryCursor { run_id: pinned, seq: token.seq, event_id: token.event_id }))
+    Ok(Some(HistoryCursor {
+        run_id: pinned,
+        seq: token.seq,
+        event_id: token.event_id,
+    }))
 }
 
 /// How many batches a page has. What makes no sense means all that fit.
@@ -83,14 +89,22 @@ mod tests {
 
     #[test]
     fn tokens_lead_back_to_their_place() {
-        let place = HistoryCursor { run_id: Uuid::from_u128(7), seq: 3, event_id: 9 };
+        let place = HistoryCursor {
+            run_id: Uuid::from_u128(7),
+            seq: 3,
+            event_id: 9,
+        };
         let forward = token(&place, Kind::Forward);
         assert_eq!(cursor(&forward, None, false), Ok(Some(place)));
         assert_eq!(cursor(&forward, Some(place.run_id), false), Ok(Some(place)));
         assert_eq!(cursor(&Bytes::new(), None, false), Ok(None));
-        let refused = |token: &Bytes, run_id, reverse| cursor(token, run_id, reverse).unwrap_err().message;
+        let refused =
+            |token: &Bytes, run_id, reverse| cursor(token, run_id, reverse).unwrap_err().message;
         assert_eq!(refused(&forward, None, true), "Invalid NextPageToken.");
-        assert_eq!(refused(&Bytes::from_static(b"xx"), None, false), "Invalid NextPageToken.");
+        assert_eq!(
+            refused(&Bytes::from_static(b"xx"), None, false),
+            "Invalid NextPageToken."
+        );
         assert_eq!(
             refused(&forward, Some(Uuid::nil()), false),
             "RunId in the request does not match the NextPageToken."

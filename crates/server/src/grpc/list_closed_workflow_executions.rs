@@ -16,10 +16,16 @@ pub(super) async fn handle(
     server: Server,
     call: NamespaceCall<ListClosedWorkflowExecutionsRequest>,
 ) -> Result<ListClosedWorkflowExecutionsResponse, WireError> {
-    let NamespaceCall { request, namespace, .. } = call;
-    let mut all =
-        vec![Filter::Not(Box::new(visibility::status_is(WorkflowExecutionStatus::Running)))];
-    all.extend(visibility::started_within(request.start_time_filter.as_ref(), Column::CloseTime)?);
+    let NamespaceCall {
+        request, namespace, ..
+    } = call;
+    let mut all = vec![Filter::Not(Box::new(visibility::status_is(
+        WorkflowExecutionStatus::Running,
+    )))];
+    all.extend(visibility::started_within(
+        request.start_time_filter.as_ref(),
+        Column::CloseTime,
+    )?);
     all.extend(match request.filters {
         Some(Filters::ExecutionFilter(f)) => {
             vec![visibility::text_is(Column::WorkflowId, f.workflow_id)]
@@ -40,5 +46,8 @@ pub(super) async fn handle(
     let (token, size) = (&request.next_page_token, request.maximum_page_size);
     let (executions, next_page_token) =
         visibility::list(store, namespace.id, &filter, token, size).await?;
-    Ok(ListClosedWorkflowExecutionsResponse { executions, next_page_token })
+    Ok(ListClosedWorkflowExecutionsResponse {
+        executions,
+        next_page_token,
+    })
 }

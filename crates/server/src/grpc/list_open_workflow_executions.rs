@@ -16,9 +16,14 @@ pub(super) async fn handle(
     server: Server,
     call: NamespaceCall<ListOpenWorkflowExecutionsRequest>,
 ) -> Result<ListOpenWorkflowExecutionsResponse, WireError> {
-    let NamespaceCall { request, namespace, .. } = call;
+    let NamespaceCall {
+        request, namespace, ..
+    } = call;
     let mut all = vec![visibility::status_is(WorkflowExecutionStatus::Running)];
-    all.extend(visibility::started_within(request.start_time_filter.as_ref(), Column::StartTime)?);
+    all.extend(visibility::started_within(
+        request.start_time_filter.as_ref(),
+        Column::StartTime,
+    )?);
     all.extend(match request.filters {
         Some(Filters::ExecutionFilter(f)) => {
             vec![visibility::text_is(Column::WorkflowId, f.workflow_id)]
@@ -31,5 +36,8 @@ pub(super) async fn handle(
     let (token, size) = (&request.next_page_token, request.maximum_page_size);
     let (executions, next_page_token) =
         visibility::list(store, namespace.id, &filter, token, size).await?;
-    Ok(ListOpenWorkflowExecutionsResponse { executions, next_page_token })
+    Ok(ListOpenWorkflowExecutionsResponse {
+        executions,
+        next_page_token,
+    })
 }

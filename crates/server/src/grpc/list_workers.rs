@@ -23,12 +23,16 @@ pub(super) async fn list(
     server: Server,
     call: NamespaceCall<ListWorkersRequest>,
 ) -> Result<ListWorkersResponse, WireError> {
-    let NamespaceCall { request, namespace, .. } = call;
+    let NamespaceCall {
+        request, namespace, ..
+    } = call;
     let all = matching(&server, namespace.id, &request.query);
     // The token is the key of the last worker of the page before.
     let after = &request.next_page_token;
-    let rest: Vec<_> =
-        all.into_iter().filter(|w| w.worker_instance_key.as_bytes() > after.as_ref()).collect();
+    let rest: Vec<_> = all
+        .into_iter()
+        .filter(|w| w.worker_instance_key.as_bytes() > after.as_ref())
+        .collect();
     let size = match usize::try_from(request.page_size) {
         Ok(size) if (1..=PAGE_SIZE_MAX).contains(&size) => size,
         _ => PAGE_SIZE_MAX,
@@ -42,7 +46,9 @@ pub(super) async fn list(
         workers: page.iter().map(shown).collect(),
         workers_info: page
             .iter()
-            .map(|worker| WorkerInfo { worker_heartbeat: Some(worker.clone()) })
+            .map(|worker| WorkerInfo {
+                worker_heartbeat: Some(worker.clone()),
+            })
             .collect(),
     })
 }
@@ -52,7 +58,9 @@ pub(super) async fn count(
     call: NamespaceCall<CountWorkersRequest>,
 ) -> Result<CountWorkersResponse, WireError> {
     let all = matching(&server, call.namespace.id, &call.request.query);
-    Ok(CountWorkersResponse { count: i64::try_from(all.len()).unwrap_or(i64::MAX) })
+    Ok(CountWorkersResponse {
+        count: i64::try_from(all.len()).unwrap_or(i64::MAX),
+    })
 }
 
 pub(super) async fn describe(
@@ -61,16 +69,22 @@ pub(super) async fn describe(
 ) -> Result<DescribeWorkerResponse, WireError> {
     let key = call.request.worker_instance_key;
     let all = server.worker_heartbeats.all(call.namespace.id);
-    let found = all.into_iter().find(|worker| worker.worker_instance_key == key);
+    let found = all
+        .into_iter()
+        .find(|worker| worker.worker_instance_key == key);
     let found = found.ok_or_else(|| WireError::not_found(format!("Worker {key} not found")))?;
     Ok(DescribeWorkerResponse {
-        worker_info: Some(WorkerInfo { worker_heartbeat: Some(found) }),
+        worker_info: Some(WorkerInfo {
+            worker_heartbeat: Some(found),
+        }),
     })
 }
 
 /// The workers that a query lets through, by key. One that makes no sense lets none through.
 fn matching(server: &Frontend, namespace: Uuid, query: &str) -> Vec<WorkerHeartbeat> {
-    let Some(filter) = filter(query) else { return Vec::new() };
+    let Some(filter) = filter(query) else {
+        return Vec::new();
+    };
     let mut all = server.worker_heartbeats.all(namespace);
     all.retain(|worker| filter.matches(&|field| value(worker, field)));
     all.sort_by(|a, b| a.worker_instance_key.cmp(&b.worker_instance_key));
@@ -78,14 +92,16 @@ fn matching(server: &Frontend, namespace: Uuid, query: &str) -> Vec<WorkerHeartb
 }
 
 fn filter(query: &str) -> Option<Expr> {
-    visibility::parse(query, &kind, Options::default()).ok().map(|query| query.filter)
+    visibility::parse(query, &kind, Options::default())
+        .ok()
+        .map(|query| query.filter)
 }
 
 /// What queries may ask for, besides the names that workflows have too.
 fn kind(name: &str) -> Option<SearchAttributeType> {
     match name {
-        "WorkerInstanceKey" | "WorkerIdentity" | "HostName" | "SdkName" | "SdkVersion" | "Status"
-        | "DeploymentName" | "BuildId" => Some(SearchAttributeType::Keyword),
+        "WorkerInstanceKey" | "WorkerIdentity" | "HostName" | "SdkName" | "SdkVersion"
+        | "Status" | "DeploymentName" | "BuildId" => Some(SearchAttributeType::Keyword),
         "LastHeartbeatTime" => Some(SearchAttributeType::Datetime),
         _ => None,
     }
@@ -151,7 +167,10 @@ mod tests {
             task_queue: "q".into(),
             sdk_name: "temporal-python".into(),
             status: WorkerStatus::Running.into(),
-            start_time: Some(proto::Timestamp { seconds: 1_000, nanos: 0 }),
+            start_time: Some(proto::Timestamp {
+                seconds: 1_000,
+                nanos: 0,
+            }),
             ..Default::default()
         };
         let found = |query: &str| {
@@ -162,7 +181,10 @@ mod tests {
             ("TaskQueue = 'q'", true),
             ("TaskQueue = 'other'", false),
             ("SdkName STARTS_WITH 'temporal'", true),
-            ("Status = 'Running' AND StartTime < '2020-01-01T00:00:00Z'", true),
+            (
+                "Status = 'Running' AND StartTime < '2020-01-01T00:00:00Z'",
+                true,
+            ),
             ("HostName = 'h'", false),
             ("Nope = 1", false),
         ] {

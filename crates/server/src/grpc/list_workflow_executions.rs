@@ -14,24 +14,44 @@ pub(super) async fn list(
     server: Server,
     call: NamespaceCall<ListWorkflowExecutionsRequest>,
 ) -> Result<ListWorkflowExecutionsResponse, WireError> {
-    let NamespaceCall { request, namespace, .. } = call;
+    let NamespaceCall {
+        request, namespace, ..
+    } = call;
     let filter = visibility::filter(&request.query, &namespace)?;
     let store = server.node.store.as_ref();
-    let page =
-        visibility::list(store, namespace.id, &filter, &request.next_page_token, request.page_size);
+    let page = visibility::list(
+        store,
+        namespace.id,
+        &filter,
+        &request.next_page_token,
+        request.page_size,
+    );
     let (executions, next_page_token) = page.await?;
-    Ok(ListWorkflowExecutionsResponse { executions, next_page_token })
+    Ok(ListWorkflowExecutionsResponse {
+        executions,
+        next_page_token,
+    })
 }
 
 pub(super) async fn scan(
     server: Server,
     call: NamespaceCall<ScanWorkflowExecutionsRequest>,
 ) -> Result<ScanWorkflowExecutionsResponse, WireError> {
-    let NamespaceCall { request, namespace, .. } = call;
+    let NamespaceCall {
+        request, namespace, ..
+    } = call;
     let filter = visibility::filter(&request.query, &namespace)?;
     let store = server.node.store.as_ref();
-    let page =
-        visibility::list(store, namespace.id, &filter, &request.next_page_token, request.page_size);
+    let page = visibility::list(
+        store,
+        namespace.id,
+        &filter,
+        &request.next_page_token,
+        request.page_size,
+    );
     let (executions, next_page_token) = page.await?;
-    Ok(ScanWorkflowExecutionsResponse { executions, next_page_token })
+    Ok(ScanWorkflowExecutionsResponse {
+        executions,
+        next_page_token,
+    })
 }

@@ -6,9 +6,7 @@ use proto::temporal::api::enums::v1::{ArchivalState, NamespaceState};
 use proto::temporal::api::namespace::v1::{
     BadBinaries, NamespaceConfig, NamespaceInfo, namespace_info,
 };
-use proto::temporal::api::replication::v1::{
-    ClusterReplicationConfig, NamespaceReplicationConfig,
-};
+use proto::temporal::api::replication::v1::{ClusterReplicationConfig, NamespaceReplicationConfig};
 use proto::temporal::api::workflowservice::v1::DescribeNamespaceResponse;
 use uuid::Uuid;
 
@@ -57,12 +55,17 @@ pub(super) fn info(record: &Record, limits: &Limits) -> NamespaceInfo {
 
 pub(super) fn config(record: &Record) -> NamespaceConfig {
     // There is no second set of names: each attribute stands for itself.
-    let aliases = record.search_attributes.keys().map(|name| (name.clone(), name.clone()));
+    let aliases = record
+        .search_attributes
+        .keys()
+        .map(|name| (name.clone(), name.clone()));
     NamespaceConfig {
         workflow_execution_retention_ttl: Some(wire(std::time::Duration::from_secs(
             record.retention_s,
         ))),
-        bad_binaries: Some(BadBinaries { binaries: record.bad_binaries.clone() }),
+        bad_binaries: Some(BadBinaries {
+            binaries: record.bad_binaries.clone(),
+        }),
         history_archival_state: ArchivalState::Disabled.into(),
         visibility_archival_state: ArchivalState::Disabled.into(),
         custom_search_attribute_aliases: aliases.collect(),
@@ -95,12 +98,20 @@ pub(super) fn describe(record: &Record, limits: &Limits) -> DescribeNamespaceRes
 pub(super) fn retention_s(asked: Option<&proto::Duration>) -> Result<u64, WireError> {
     let refused = || WireError::invalid("A valid retention period is not set on request.");
     let retention = engine::retry::timeouts::capped(asked).map_err(|_| refused())?;
-    if retention < RETENTION_MIN { Err(refused()) } else { Ok(retention.as_secs()) }
+    if retention < RETENTION_MIN {
+        Err(refused())
+    } else {
+        Ok(retention.as_secs())
+    }
 }
 
 /// The name of a namespace that a request is about.
 pub(super) fn required(name: &str) -> Result<&str, WireError> {
-    if name.is_empty() { Err(WireError::invalid("Namespace not set on request.")) } else { Ok(name) }
+    if name.is_empty() {
+        Err(WireError::invalid("Namespace not set on request."))
+    } else {
+        Ok(name)
+    }
 }
 
 impl From<ChangeError> for WireError {

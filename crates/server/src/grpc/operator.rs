@@ -22,9 +22,14 @@ pub(super) async fn add_search_attributes(
     server: Server,
     call: Call<AddSearchAttributesRequest>,
 ) -> Result<AddSearchAttributesResponse, WireError> {
-    let AddSearchAttributesRequest { search_attributes: wanted, namespace } = call.request;
+    let AddSearchAttributesRequest {
+        search_attributes: wanted,
+        namespace,
+    } = call.request;
     if wanted.is_empty() {
-        return Err(WireError::invalid("SearchAttributes are not set on request."));
+        return Err(WireError::invalid(
+            "SearchAttributes are not set on request.",
+        ));
     }
     let namespace = required(&namespace)?;
     for (name, kind) in &wanted {
@@ -37,7 +42,10 @@ pub(super) async fn add_search_attributes(
             known.entry(name).or_insert(kind);
         }
     };
-    server.namespaces.change(namespace, |record| add(&mut record.search_attributes)).await?;
+    server
+        .namespaces
+        .change(namespace, |record| add(&mut record.search_attributes))
+        .await?;
     Ok(AddSearchAttributesResponse {})
 }
 
@@ -45,17 +53,27 @@ pub(super) async fn remove_search_attributes(
     server: Server,
     call: Call<RemoveSearchAttributesRequest>,
 ) -> Result<RemoveSearchAttributesResponse, WireError> {
-    let RemoveSearchAttributesRequest { search_attributes: unwanted, namespace } = call.request;
+    let RemoveSearchAttributesRequest {
+        search_attributes: unwanted,
+        namespace,
+    } = call.request;
     if unwanted.is_empty() {
-        return Err(WireError::invalid("SearchAttributes are not set on request."));
+        return Err(WireError::invalid(
+            "SearchAttributes are not set on request.",
+        ));
     }
     let namespace = required(&namespace)?;
-    if let Some(name) = unwanted.iter().find(|name| search_attributes::is_reserved(name)) {
+    if let Some(name) = unwanted
+        .iter()
+        .find(|name| search_attributes::is_reserved(name))
+    {
         let text = format!("Unable to remove non-custom search attributes: {name}.");
         return Err(WireError::invalid(text));
     }
     let change = server.namespaces.change(namespace, |record| {
-        record.search_attributes.retain(|name, _| !unwanted.contains(name));
+        record
+            .search_attributes
+            .retain(|name, _| !unwanted.contains(name));
     });
     change.await?;
     Ok(RemoveSearchAttributesResponse {})
@@ -66,8 +84,10 @@ pub(super) async fn list_search_attributes(
     call: Call<ListSearchAttributesRequest>,
 ) -> Result<ListSearchAttributesResponse, WireError> {
     let name = required(&call.request.namespace)?;
-    let entry =
-        server.namespaces.by_name(name).ok_or_else(|| WireError::namespace_not_found(name))?;
+    let entry = server
+        .namespaces
+        .by_name(name)
+        .ok_or_else(|| WireError::namespace_not_found(name))?;
     let system = search_attributes::system_attributes();
     Ok(ListSearchAttributesResponse {
         custom_attributes: entry.record.search_attributes.clone(),
@@ -92,10 +112,14 @@ pub(super) async fn delete_namespace(
 ) -> Result<DeleteNamespaceResponse, WireError> {
     let name = name_to_delete(&server, call.request)?;
     if name == SYSTEM_NAMESPACE {
-        return Err(WireError::failed_precondition("unable to delete system namespace"));
+        return Err(WireError::failed_precondition(
+            "unable to delete system namespace",
+        ));
     }
-    let entry =
-        server.namespaces.by_name(&name).ok_or_else(|| WireError::namespace_not_found(&name))?;
+    let entry = server
+        .namespaces
+        .by_name(&name)
+        .ok_or_else(|| WireError::namespace_not_found(&name))?;
     let id = entry.namespace.id.to_string();
     let deleted_namespace = format!("{name}-deleted-{}", id.get(..5).unwrap_or_default());
     let change = server.namespaces.change(&name, |record| {
@@ -107,22 +131,23 @@ pub(super) async fn delete_namespace(
     Ok(DeleteNamespaceResponse { deleted_namespace })
 }
 
-fn name_to_delete(
-    server: &Frontend,
-    request: DeleteNamespaceRequest,
-) -> Result<String, WireError> {
+fn name_to_delete(server: &Frontend, request: DeleteNamespaceRequest) -> Result<String, WireError> {
     match (request.namespace, request.namespace_id) {
         (name, id) if name.is_empty() && id.is_empty() => {
             Err(WireError::invalid("Namespace not set on request."))
         }
         (name, id) if id.is_empty() => Ok(name),
         (name, id) if name.is_empty() => {
-            let entry = Uuid::parse_str(&id).ok().and_then(|id| server.namespaces.by_id(id));
+            let entry = Uuid::parse_str(&id)
+                .ok()
+                .and_then(|id| server.namespaces.by_id(id));
             entry
                 .map(|entry| entry.record.name.clone())
                 .ok_or_else(|| WireError::namespace_not_found(&id))
         }
-        _ => Err(WireError::invalid("Only one of namespace name or Id should be set on request.")),
+        _ => Err(WireError::invalid(
+            "Only one of namespace name or Id should be set on request.",
+        )),
     }
 }
 
@@ -140,5 +165,8 @@ pub(super) async fn list_clusters(
         is_connection_enabled: true,
         is_replication_enabled: false,
     };
-    Ok(ListClustersResponse { clusters: vec![cluster], ..Default::default() })
+    Ok(ListClustersResponse {
+        clusters: vec![cluster],
+        ..Default::default()
+    })
 }

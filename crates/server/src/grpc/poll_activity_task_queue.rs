@@ -13,11 +13,23 @@ pub(super) async fn handle(
     server: Server,
     call: NamespaceCall<PollActivityTaskQueueRequest>,
 ) -> Result<PollActivityTaskQueueResponse, WireError> {
-    let NamespaceCall { request, namespace, metadata } = call;
-    let poll = poll(&server, &metadata, request.task_queue.as_ref(), request.identity)?;
-    let Some(mut poll) = poll else { return Ok(PollActivityTaskQueueResponse::default()) };
-    poll.max_tasks_per_second =
-        request.task_queue_metadata.and_then(|metadata| metadata.max_tasks_per_second);
+    let NamespaceCall {
+        request,
+        namespace,
+        metadata,
+    } = call;
+    let poll = poll(
+        &server,
+        &metadata,
+        request.task_queue.as_ref(),
+        request.identity,
+    )?;
+    let Some(mut poll) = poll else {
+        return Ok(PollActivityTaskQueueResponse::default());
+    };
+    poll.max_tasks_per_second = request
+        .task_queue_metadata
+        .and_then(|metadata| metadata.max_tasks_per_second);
     poll.deployment_options = request.deployment_options;
     let polled = server.node.poll_activity_task(&namespace, poll).await?;
     Ok(polled.map(|polled| *polled).unwrap_or_default())

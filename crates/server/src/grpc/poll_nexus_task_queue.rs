@@ -14,9 +14,20 @@ pub(super) async fn handle(
     server: Server,
     call: NamespaceCall<PollNexusTaskQueueRequest>,
 ) -> Result<PollNexusTaskQueueResponse, WireError> {
-    let NamespaceCall { request, namespace, metadata } = call;
-    server.worker_heartbeats.record(namespace.id, request.worker_heartbeat);
-    let poll = poll(&server, &metadata, request.task_queue.as_ref(), request.identity)?;
+    let NamespaceCall {
+        request,
+        namespace,
+        metadata,
+    } = call;
+    server
+        .worker_heartbeats
+        .record(namespace.id, request.worker_heartbeat);
+    let poll = poll(
+        &server,
+        &metadata,
+        request.task_queue.as_ref(),
+        request.identity,
+    )?;
     if let Some(poll) = poll {
         let mut stopping = server.stopping.clone();
         tokio::select! {

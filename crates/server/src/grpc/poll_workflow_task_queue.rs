@@ -24,10 +24,16 @@ pub(super) async fn handle(
     server: Server,
     call: NamespaceCall<PollWorkflowTaskQueueRequest>,
 ) -> Result<Reply<PollWorkflowTaskQueueResponse>, WireError> {
-    let NamespaceCall { request, namespace, metadata } = call;
+    let NamespaceCall {
+        request,
+        namespace,
+        metadata,
+    } = call;
     let queue = request.task_queue.as_ref();
     let poll = poll(&server, &metadata, queue, request.identity)?;
-    let Some(mut poll) = poll else { return Ok(Reply::default()) };
+    let Some(mut poll) = poll else {
+        return Ok(Reply::default());
+    };
     poll.deployment_options = request.deployment_options;
     let polled = server.node.poll_workflow_task(&namespace, poll).await?;
     Ok(polled.map_or_else(Reply::default, shown))
@@ -47,7 +53,9 @@ pub(super) fn poll(
     let left = deadline.saturating_duration_since(now);
     // What the network took on the way here does not count.
     if left + Duration::from_millis(50) < CLIENT_TIME_MIN {
-        return Err(WireError::failed_precondition("Context timeout is too short."));
+        return Err(WireError::failed_precondition(
+            "Context timeout is too short.",
+        ));
     }
     validate::identity(&identity, &server.limits)?;
     let (name, sticky) = validate::task_queue(queue, &server.limits)?;
@@ -62,20 +70,33 @@ pub(super) fn poll(
 }
 
 fn shown(polled: PolledWorkflowTask) -> Reply<PollWorkflowTaskQueueResponse> {
-    let PolledWorkflowTask { workflow_id, run_id, task_token, kind, history, backlog_count_hint } =
-        polled;
+    let PolledWorkflowTask {
+        workflow_id,
+        run_id,
+        task_token,
+        kind,
+        history,
+        backlog_count_hint,
+    } = polled;
     let run_id = run_id.to_string();
     let mut reply = match kind {
         PolledKind::WorkflowTask { task, queries } => {
             task_view::workflow_task(&workflow_id, &run_id, *task, history, queries)
         }
-        PolledKind::Query { query, workflow_type, previous_started_event_id, task_queue } => {
+        PolledKind::Query {
+            query,
+            workflow_type,
+            previous_started_event_id,
+            task_queue,
+        } => {
             let message = PollWorkflowTaskQueueResponse {
                 workflow_execution: Some(WorkflowExecution {
                     workflow_id: workflow_id.to_string(),
                     run_id,
                 }),
-                workflow_type: Some(WorkflowType { name: workflow_type }),
+                workflow_type: Some(WorkflowType {
+                    name: workflow_type,
+                }),
                 previous_started_event_id,
                 query: Some(query),
                 workflow_execution_task_queue: Some(normal_queue(&task_queue)),

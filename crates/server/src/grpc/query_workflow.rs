@@ -17,7 +17,11 @@ pub(super) async fn handle(
     server: Server,
     call: NamespaceCall<QueryWorkflowRequest>,
 ) -> Result<QueryWorkflowResponse, WireError> {
-    let NamespaceCall { request, namespace, metadata } = call;
+    let NamespaceCall {
+        request,
+        namespace,
+        metadata,
+    } = call;
     validate::execution(request.execution.as_ref())?;
     let Some(query) = &request.query else {
         return Err(WireError::invalid("WorkflowQuery is not set on request."));
@@ -27,6 +31,8 @@ pub(super) async fn handle(
     }
     let size = query.query_args.as_ref().map_or(0, Message::encoded_len);
     validate::blob_size(size, &server.limits)?;
-    let deadline = metadata.deadline.unwrap_or_else(|| Instant::now() + WAIT_DEFAULT);
+    let deadline = metadata
+        .deadline
+        .unwrap_or_else(|| Instant::now() + WAIT_DEFAULT);
     Ok(server.node.query(&namespace, request, deadline).await?)
 }

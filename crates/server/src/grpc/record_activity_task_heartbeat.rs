@@ -19,21 +19,35 @@ pub(super) async fn by_token(
     call: NamespaceCall<RecordActivityTaskHeartbeatRequest>,
     token: ActivityTaskToken,
 ) -> Result<RecordActivityTaskHeartbeatResponse, WireError> {
-    let NamespaceCall { request, namespace, .. } = call;
+    let NamespaceCall {
+        request, namespace, ..
+    } = call;
     let activity = Activity::by_token(namespace, token);
     let cancel_requested = heartbeat(&server, activity, request.details, request.identity).await?;
-    Ok(RecordActivityTaskHeartbeatResponse { cancel_requested, ..Default::default() })
+    Ok(RecordActivityTaskHeartbeatResponse {
+        cancel_requested,
+        ..Default::default()
+    })
 }
 
 pub(super) async fn by_id(
     server: Server,
     call: NamespaceCall<RecordActivityTaskHeartbeatByIdRequest>,
 ) -> Result<RecordActivityTaskHeartbeatByIdResponse, WireError> {
-    let NamespaceCall { request, namespace, .. } = call;
-    let activity =
-        Activity::by_id(namespace, request.workflow_id, &request.run_id, request.activity_id)?;
+    let NamespaceCall {
+        request, namespace, ..
+    } = call;
+    let activity = Activity::by_id(
+        namespace,
+        request.workflow_id,
+        &request.run_id,
+        request.activity_id,
+    )?;
     let cancel_requested = heartbeat(&server, activity, request.details, request.identity).await?;
-    Ok(RecordActivityTaskHeartbeatByIdResponse { cancel_requested, ..Default::default() })
+    Ok(RecordActivityTaskHeartbeatByIdResponse {
+        cancel_requested,
+        ..Default::default()
+    })
 }
 
 /// Whether the activity should stop.
@@ -44,11 +58,20 @@ async fn heartbeat(
     identity: String,
 ) -> Result<bool, WireError> {
     if is_too_large(details.as_ref(), &server.limits) {
-        activity.fail(server, "Heartbeat details exceed size limit.", identity).await?;
+        activity
+            .fail(server, "Heartbeat details exceed size limit.", identity)
+            .await?;
         return Ok(true);
     }
     let stepped = activity
-        .step(server, |target| Input::ActivityTaskHeartbeat(target, details, identity))
+        .step(server, |target| {
+            Input::ActivityTaskHeartbeat(target, details, identity)
+        })
         .await?;
-    Ok(matches!(stepped.reply, Reply::Heartbeat { cancel_requested: true }))
+    Ok(matches!(
+        stepped.reply,
+        Reply::Heartbeat {
+            cancel_requested: true
+        }
+    ))
 }

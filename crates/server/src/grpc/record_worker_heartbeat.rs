@@ -23,7 +23,9 @@ pub(super) async fn handle(
     server: Server,
     call: NamespaceCall<RecordWorkerHeartbeatRequest>,
 ) -> Result<RecordWorkerHeartbeatResponse, WireError> {
-    server.worker_heartbeats.record(call.namespace.id, call.request.worker_heartbeat);
+    server
+        .worker_heartbeats
+        .record(call.namespace.id, call.request.worker_heartbeat);
     Ok(RecordWorkerHeartbeatResponse {})
 }
 
@@ -46,7 +48,10 @@ impl WorkerHeartbeats {
         for heartbeat in heartbeats {
             let key = (namespace, heartbeat.worker_instance_key.clone());
             if last.len() >= WORKERS_MAX && !last.contains_key(&key) {
-                let oldest = last.iter().min_by_key(|(_, (at, _))| *at).map(|(key, _)| key.clone());
+                let oldest = last
+                    .iter()
+                    .min_by_key(|(_, (at, _))| *at)
+                    .map(|(key, _)| key.clone());
                 oldest.map(|oldest| last.remove(&oldest));
             }
             last.insert(key, (now, heartbeat));
@@ -57,9 +62,9 @@ impl WorkerHeartbeats {
     pub(super) fn all(&self, namespace: Uuid) -> Vec<WorkerHeartbeat> {
         let now = Instant::now();
         let last = self.last.lock().unwrap_or_else(|e| e.into_inner());
-        let alive = last.iter().filter(|((of, _), (at, _))| {
-            *of == namespace && now.duration_since(*at) < KEPT
-        });
+        let alive = last
+            .iter()
+            .filter(|((of, _), (at, _))| *of == namespace && now.duration_since(*at) < KEPT);
         alive.map(|(_, (_, heartbeat))| heartbeat.clone()).collect()
     }
 

@@ -37,9 +37,11 @@ impl Reflection {
 
     pub(super) async fn serve(&self, request: Request<Incoming>) -> Response<ReplyBody> {
         let ask = if request.uri().path().contains(V1ALPHA) {
-            self.v1alpha.get_or_init(|| made(definitions().build_v1alpha().map(ask)))
+            self.v1alpha
+                .get_or_init(|| made(definitions().build_v1alpha().map(ask)))
         } else {
-            self.v1.get_or_init(|| made(definitions().build_v1().map(ask)))
+            self.v1
+                .get_or_init(|| made(definitions().build_v1().map(ask)))
         };
         match ask {
             Some(ask) => ask(request).await.map(ReplyBody::Other),
@@ -61,7 +63,8 @@ fn definitions<'b>() -> Builder<'b> {
 }
 
 fn made(ask: Result<Ask, Error>) -> Option<Ask> {
-    ask.inspect_err(|error| tracing::error!(%error, "reflection cannot be served")).ok()
+    ask.inspect_err(|error| tracing::error!(%error, "reflection cannot be served"))
+        .ok()
 }
 
 fn ask<S>(service: S) -> Ask
@@ -78,6 +81,11 @@ where
 {
     Box::new(move |request| {
         let mut service = service.clone();
-        Box::pin(async move { service.call(request).await.unwrap_or_else(|never| match never {}) })
+        Box::pin(async move {
+            service
+                .call(request)
+                .await
+                .unwrap_or_else(|never| match never {})
+        })
     })
 }

@@ -17,9 +17,15 @@ pub(super) async fn handle(
     let request = call.request;
     required(&request.namespace)?;
     if request.is_global_namespace {
-        return Err(WireError::invalid("Cannot register global namespace when not enabled"));
+        return Err(WireError::invalid(
+            "Cannot register global namespace when not enabled",
+        ));
     }
-    validate::length(&request.namespace, &server.limits, "Namespace length exceeds limit.")?;
+    validate::length(
+        &request.namespace,
+        &server.limits,
+        "Namespace length exceeds limit.",
+    )?;
     let retention_s = retention_s(request.workflow_execution_retention_period.as_ref())?;
     let record = Record {
         name: request.namespace,

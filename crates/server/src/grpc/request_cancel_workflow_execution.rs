@@ -14,7 +14,9 @@ pub(super) async fn handle(
     server: Server,
     call: NamespaceCall<RequestCancelWorkflowExecutionRequest>,
 ) -> Result<RequestCancelWorkflowExecutionResponse, WireError> {
-    let NamespaceCall { request, namespace, .. } = call;
+    let NamespaceCall {
+        request, namespace, ..
+    } = call;
     let execution = validate::execution(request.workflow_execution.as_ref())?;
     validate::links(&request.links)?;
     let input = Input::RequestCancel(RequestCancel {
@@ -24,6 +26,10 @@ pub(super) async fn handle(
         links: request.links,
         first_execution_run_id: request.first_execution_run_id,
     });
-    server.node.shards.step(&namespace, execution.workflow_id, execution.run_id, input).await?;
+    server
+        .node
+        .shards
+        .step(&namespace, execution.workflow_id, execution.run_id, input)
+        .await?;
     Ok(RequestCancelWorkflowExecutionResponse {})
 }

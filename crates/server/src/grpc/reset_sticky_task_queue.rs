@@ -13,9 +13,15 @@ pub(super) async fn handle(
     server: Server,
     call: NamespaceCall<ResetStickyTaskQueueRequest>,
 ) -> Result<ResetStickyTaskQueueResponse, WireError> {
-    let NamespaceCall { request, namespace, .. } = call;
+    let NamespaceCall {
+        request, namespace, ..
+    } = call;
     let execution = validate::execution(request.execution.as_ref())?;
     let input = Input::ResetStickyTaskQueue;
-    server.node.shards.step(&namespace, execution.workflow_id, execution.run_id, input).await?;
+    server
+        .node
+        .shards
+        .step(&namespace, execution.workflow_id, execution.run_id, input)
+        .await?;
     Ok(ResetStickyTaskQueueResponse {})
 }

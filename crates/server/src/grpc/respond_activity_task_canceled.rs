@@ -18,7 +18,9 @@ pub(super) async fn by_token(
     call: NamespaceCall<RespondActivityTaskCanceledRequest>,
     token: ActivityTaskToken,
 ) -> Result<RespondActivityTaskCanceledResponse, WireError> {
-    let NamespaceCall { request, namespace, .. } = call;
+    let NamespaceCall {
+        request, namespace, ..
+    } = call;
     let activity = Activity::by_token(namespace, token);
     cancel(&server, activity, request.details, request.identity).await?;
     Ok(RespondActivityTaskCanceledResponse {})
@@ -28,9 +30,15 @@ pub(super) async fn by_id(
     server: Server,
     call: NamespaceCall<RespondActivityTaskCanceledByIdRequest>,
 ) -> Result<RespondActivityTaskCanceledByIdResponse, WireError> {
-    let NamespaceCall { request, namespace, .. } = call;
-    let activity =
-        Activity::by_id(namespace, request.workflow_id, &request.run_id, request.activity_id)?;
+    let NamespaceCall {
+        request, namespace, ..
+    } = call;
+    let activity = Activity::by_id(
+        namespace,
+        request.workflow_id,
+        &request.run_id,
+        request.activity_id,
+    )?;
     cancel(&server, activity, request.details, request.identity).await?;
     Ok(RespondActivityTaskCanceledByIdResponse {})
 }
@@ -43,9 +51,15 @@ async fn cancel(
 ) -> Result<(), WireError> {
     validate::identity(&identity, &server.limits)?;
     if is_too_large(details.as_ref(), &server.limits) {
-        activity.fail(server, "Cancel details exceed size limit.", identity).await?;
+        activity
+            .fail(server, "Cancel details exceed size limit.", identity)
+            .await?;
         return Ok(());
     }
-    activity.step(server, |target| Input::ActivityTaskCanceled(target, details, identity)).await?;
+    activity
+        .step(server, |target| {
+            Input::ActivityTaskCanceled(target, details, identity)
+        })
+        .await?;
     Ok(())
 }

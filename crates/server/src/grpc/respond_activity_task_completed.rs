@@ -18,7 +18,9 @@ pub(super) async fn by_token(
     call: NamespaceCall<RespondActivityTaskCompletedRequest>,
     token: ActivityTaskToken,
 ) -> Result<RespondActivityTaskCompletedResponse, WireError> {
-    let NamespaceCall { request, namespace, .. } = call;
+    let NamespaceCall {
+        request, namespace, ..
+    } = call;
     let activity = Activity::by_token(namespace, token);
     complete(&server, activity, request.result, request.identity).await?;
     Ok(RespondActivityTaskCompletedResponse {})
@@ -28,9 +30,15 @@ pub(super) async fn by_id(
     server: Server,
     call: NamespaceCall<RespondActivityTaskCompletedByIdRequest>,
 ) -> Result<RespondActivityTaskCompletedByIdResponse, WireError> {
-    let NamespaceCall { request, namespace, .. } = call;
-    let activity =
-        Activity::by_id(namespace, request.workflow_id, &request.run_id, request.activity_id)?;
+    let NamespaceCall {
+        request, namespace, ..
+    } = call;
+    let activity = Activity::by_id(
+        namespace,
+        request.workflow_id,
+        &request.run_id,
+        request.activity_id,
+    )?;
     complete(&server, activity, request.result, request.identity).await?;
     Ok(RespondActivityTaskCompletedByIdResponse {})
 }
@@ -43,9 +51,15 @@ async fn complete(
 ) -> Result<(), WireError> {
     validate::identity(&identity, &server.limits)?;
     if is_too_large(result.as_ref(), &server.limits) {
-        activity.fail(server, "Complete result exceeds size limit.", identity).await?;
+        activity
+            .fail(server, "Complete result exceeds size limit.", identity)
+            .await?;
         return Ok(());
     }
-    activity.step(server, |target| Input::ActivityTaskCompleted(target, result, identity)).await?;
+    activity
+        .step(server, |target| {
+            Input::ActivityTaskCompleted(target, result, identity)
+        })
+        .await?;
     Ok(())
 }

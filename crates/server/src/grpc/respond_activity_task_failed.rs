@@ -23,7 +23,9 @@ pub(super) async fn by_token(
     call: NamespaceCall<RespondActivityTaskFailedRequest>,
     token: ActivityTaskToken,
 ) -> Result<RespondActivityTaskFailedResponse, WireError> {
-    let NamespaceCall { request, namespace, .. } = call;
+    let NamespaceCall {
+        request, namespace, ..
+    } = call;
     let failed = ActivityFailed {
         failure: request.failure,
         last_heartbeat_details: request.last_heartbeat_details,
@@ -37,9 +39,15 @@ pub(super) async fn by_id(
     server: Server,
     call: NamespaceCall<RespondActivityTaskFailedByIdRequest>,
 ) -> Result<RespondActivityTaskFailedByIdResponse, WireError> {
-    let NamespaceCall { request, namespace, .. } = call;
-    let activity =
-        Activity::by_id(namespace, request.workflow_id, &request.run_id, request.activity_id)?;
+    let NamespaceCall {
+        request, namespace, ..
+    } = call;
+    let activity = Activity::by_id(
+        namespace,
+        request.workflow_id,
+        &request.run_id,
+        request.activity_id,
+    )?;
     let failed = ActivityFailed {
         failure: request.failure,
         last_heartbeat_details: request.last_heartbeat_details,
@@ -56,10 +64,19 @@ async fn fail(
     mut failed: ActivityFailed,
 ) -> Result<Vec<Failure>, WireError> {
     let application = |failure: &Failure| {
-        matches!(failure.failure_info, Some(FailureInfo::ApplicationFailureInfo(_)))
+        matches!(
+            failure.failure_info,
+            Some(FailureInfo::ApplicationFailureInfo(_))
+        )
     };
-    if failed.failure.as_ref().is_some_and(|failure| !application(failure)) {
-        return Err(WireError::invalid("Failure must have ApplicationFailureInfo."));
+    if failed
+        .failure
+        .as_ref()
+        .is_some_and(|failure| !application(failure))
+    {
+        return Err(WireError::invalid(
+            "Failure must have ApplicationFailureInfo.",
+        ));
     }
     validate::identity(&failed.identity, &server.limits)?;
     let mut failures = Vec::new();
@@ -68,18 +85,27 @@ async fn fail(
         failures.push(server_failure("Heartbeat details exceed size limit.", None));
     }
     if is_too_large(failed.failure.as_ref(), &server.limits) {
-        let replaced = server_failure("Failure exceeds size limit.", failed.failure.take().map(shortened));
+        let replaced = server_failure(
+            "Failure exceeds size limit.",
+            failed.failure.take().map(shortened),
+        );
         failures.push(replaced.clone());
         failed.failure = Some(replaced);
     }
-    activity.step(server, |target| Input::ActivityTaskFailed(target, Box::new(failed))).await?;
+    activity
+        .step(server, |target| {
+            Input::ActivityTaskFailed(target, Box::new(failed))
+        })
+        .await?;
     Ok(failures)
 }
 
 /// What is left of a failure that is too large: its type, and the beginning of its message.
 fn shortened(failure: Failure) -> Failure {
     let mut message = failure.message;
-    let end = (0..=KEPT_MESSAGE.min(message.len())).rev().find(|at| message.is_char_boundary(*at));
+    let end = (0..=KEPT_MESSAGE.min(message.len()))
+        .rev()
+        .find(|at| message.is_char_boundary(*at));
     message.truncate(end.unwrap_or(0));
     let failure_info = match failure.failure_info {
         Some(FailureInfo::ApplicationFailureInfo(mut info)) => {
@@ -88,5 +114,10 @@ fn shortened(failure: Failure) -> Failure {
         }
         other => other,
     };
-    Failure { message, source: failure.source, failure_info, ..Default::default() }
+    Failure {
+        message,
+        source: failure.source,
+        failure_info,
+        ..Default::default()
+    }
 }

@@ -24,16 +24,25 @@ pub(super) async fn handle(
     call: NamespaceCall<RespondWorkflowTaskCompletedRequest>,
     token: WorkflowTaskToken,
 ) -> Result<Reply<RespondWorkflowTaskCompletedResponse>, WireError> {
-    let NamespaceCall { request, namespace, .. } = call;
+    let NamespaceCall {
+        request, namespace, ..
+    } = call;
     validate::identity(&request.identity, &server.limits)?;
     for name in request.commands.iter().filter_map(other_namespace) {
         table::find(&server, name)?;
     }
     let (workflow_id, run_id) = (token.workflow_id.clone(), token::id(&token.run_id));
-    let completed = WorkflowTaskCompleted { token, request, queries_left: false };
+    let completed = WorkflowTaskCompleted {
+        token,
+        request,
+        queries_left: false,
+    };
     let input = Input::WorkflowTaskCompleted(Box::new(completed));
-    let stepped =
-        server.node.shards.step(&namespace, workflow_id.as_str(), Some(run_id), input).await?;
+    let stepped = server
+        .node
+        .shards
+        .step(&namespace, workflow_id.as_str(), Some(run_id), input)
+        .await?;
     let EngineReply::WorkflowTaskCompleted(reply) = stepped.reply else {
         return Ok(Reply::default());
     };
@@ -41,11 +50,17 @@ pub(super) async fn handle(
         activity_tasks: reply.activity_tasks,
         ..Default::default()
     };
-    let Some(task) = reply.workflow_task else { return Ok(response.into()) };
+    let Some(task) = reply.workflow_task else {
+        return Ok(response.into());
+    };
     let history = stepped.history.unwrap_or_default();
     let run_id = stepped.run_id.to_string();
     let inline = task_view::workflow_task(&workflow_id, &run_id, task, history, stepped.queries);
-    Ok(Reply::with(response, WORKFLOW_TASK, vec![wire::encode(&inline)]))
+    Ok(Reply::with(
+        response,
+        WORKFLOW_TASK,
+        vec![wire::encode(&inline)],
+    ))
 }
 
 /// The namespace that a command names, if it names one.

@@ -15,10 +15,16 @@ pub(super) async fn handle(
     call: NamespaceCall<RespondWorkflowTaskFailedRequest>,
     token: WorkflowTaskToken,
 ) -> Result<RespondWorkflowTaskFailedResponse, WireError> {
-    let NamespaceCall { request, namespace, .. } = call;
+    let NamespaceCall {
+        request, namespace, ..
+    } = call;
     validate::identity(&request.identity, &server.limits)?;
     let (workflow_id, run_id) = (token.workflow_id.clone(), token::id(&token.run_id));
     let input = Input::WorkflowTaskFailed(token, Box::new(request));
-    server.node.shards.step(&namespace, workflow_id, Some(run_id), input).await?;
+    server
+        .node
+        .shards
+        .step(&namespace, workflow_id, Some(run_id), input)
+        .await?;
     Ok(RespondWorkflowTaskFailedResponse {})
 }

@@ -26,7 +26,9 @@ const HEALTH_SERVICE: &str = "grpc.health.v1.Health";
 /// Answers one request. All that can go wrong is in the answer.
 pub(super) async fn serve(server: Server, request: Request<Incoming>) -> Response<ReplyBody> {
     let path = request.uri().path();
-    let Some((service, method)) = path.strip_prefix('/').and_then(|path| path.rsplit_once('/'))
+    let Some((service, method)) = path
+        .strip_prefix('/')
+        .and_then(|path| path.rsplit_once('/'))
     else {
         let text = format!("malformed method name: \"{path}\"");
         return failure(&WireError::unimplemented(text));
@@ -38,7 +40,11 @@ pub(super) async fn serve(server: Server, request: Request<Incoming>) -> Respons
         WORKFLOW_SERVICE => server.table.workflow(method),
         OPERATOR_SERVICE => server.table.operator(method),
         HEALTH_SERVICE => return health::serve(method.to_owned(), request).await,
-        _ => return failure(&WireError::unimplemented(format!("unknown service {service}"))),
+        _ => {
+            return failure(&WireError::unimplemented(format!(
+                "unknown service {service}"
+            )));
+        }
     };
     let Some(name) = known.map(|known| known.name) else {
         let text = format!("unknown method {method} for service {service}");
@@ -47,8 +53,14 @@ pub(super) async fn serve(server: Server, request: Request<Incoming>) -> Respons
     let started = Instant::now();
     let is_operator = service == OPERATOR_SERVICE;
     let operator = |server: &Frontend| match is_operator {
-        true => server.table.operator(name).map(|method| method.operation.clone()),
-        false => server.table.workflow(name).map(|method| method.operation.clone()),
+        true => server
+            .table
+            .operator(name)
+            .map(|method| method.operation.clone()),
+        false => server
+            .table
+            .workflow(name)
+            .map(|method| method.operation.clone()),
     };
     let operation = operator(&server).unwrap_or_else(|| name.into());
     let answer = call(&server, is_operator, name, request).await;
@@ -59,7 +71,9 @@ pub(super) async fn serve(server: Server, request: Request<Incoming>) -> Respons
     match answer.result {
         Ok(framed) => success(framed),
         Err(error) => {
-            server.counters.error(&operation, &namespace, &counted, error.code);
+            server
+                .counters
+                .error(&operation, &namespace, &counted, error.code);
             failure(&error)
         }
     }
@@ -67,14 +81,21 @@ pub(super) async fn serve(server: Server, request: Request<Incoming>) -> Respons
 
 async fn call(server: &Server, operator: bool, name: &str, request: Request<Incoming>) -> Answer {
     let (head, body) = request.into_parts();
-    let encoding = head.headers.get("grpc-encoding").and_then(|value| value.to_str().ok());
+    let encoding = head
+        .headers
+        .get("grpc-encoding")
+        .and_then(|value| value.to_str().ok());
     let metadata = Metadata::read(&head.headers, tokio::time::Instant::now());
     let deadline = metadata.deadline;
     let message = match wire::read(body, encoding).await {
         Ok(message) => message,
         Err(error) => return Answer::from(error),
     };
-    let found = if operator { server.table.operator(name) } else { server.table.workflow(name) };
+    let found = if operator {
+        server.table.operator(name)
+    } else {
+        server.table.workflow(name)
+    };
     let Some(Method { handler, .. }) = found else {
         return Answer::from(WireError::unimplemented(format!("unknown method {name}")));
     };
@@ -95,16 +116,21 @@ pub(super) struct Counted {
     latency: Histogram,
 }
 
+/// Operation and namespace.
+type CounterKey = (Arc<str>, Arc<str>);
+
 /// Metrics by operation and namespace, looked up once per request.
 #[derive(Default)]
 pub(super) struct Counters {
-    known: RwLock<HashMap<(Arc<str>, Arc<str>), Arc<Counted>>>,
+    known: RwLock<HashMap<CounterKey, Arc<Counted>>>,
 }
 
 fn labels(operation: &Arc<str>, namespace: &Arc<str>) -> Vec<Label> {
     // Names with characters of their own would be a different series in the users' dashboards.
-    let namespace: String =
-        namespace.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    let namespace: String = namespace
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+        .collect();
     vec![
         Label::from_static_parts("service_name", "frontend"),
         Label::new("operation", operation.to_string()),
@@ -116,7 +142,12 @@ impl Counters {
     fn of(&self, operation: &Arc<str>, namespace: &Arc<str>) -> Arc<Counted> {
         let key = (operation.clone(), namespace.clone());
         // A panic while the lock is held cannot leave the map half changed.
-        let known = self.known.read().unwrap_or_else(|e| e.into_inner()).get(&key).cloned();
+        let known = self
+            .known
+            .read()
+            .unwrap_or_else(|e| e.into_inner())
+            .get(&key)
+            .cloned();
         if let Some(known) = known {
             return known;
         }
@@ -161,7 +192,10 @@ impl Body for ReplyBody {
     ) -> Poll<Option<Result<Frame<Bytes>, tonic::Status>>> {
         match &mut *self {
             Self::Unary(data, trailers) => Poll::Ready(
-                data.take().map(Frame::data).or_else(|| trailers.take().map(Frame::trailers)).map(Ok),
+                data.take()
+                    .map(Frame::data)
+                    .or_else(|| trailers.take().map(Frame::trailers))
+                    .map(Ok),
             ),
             Self::Watch(data) => match data.take() {
                 Some(data) => Poll::Ready(Some(Ok(Frame::data(data)))),
@@ -183,7 +217,9 @@ impl Body for ReplyBody {
 fn response(body: ReplyBody) -> Response<ReplyBody> {
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::OK;
-    response.headers_mut().insert("content-type", HeaderValue::from_static("application/grpc"));
+    response
+        .headers_mut()
+        .insert("content-type", HeaderValue::from_static("application/grpc"));
     response
 }
 

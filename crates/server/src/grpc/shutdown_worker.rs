@@ -10,10 +10,17 @@ pub(super) async fn handle(
     server: Server,
     call: NamespaceCall<ShutdownWorkerRequest>,
 ) -> Result<ShutdownWorkerResponse, WireError> {
-    let NamespaceCall { request, namespace, .. } = call;
+    let NamespaceCall {
+        request, namespace, ..
+    } = call;
     if !request.sticky_task_queue.is_empty() {
-        server.node.matching.unload_sticky(namespace.id, &request.sticky_task_queue);
+        server
+            .node
+            .matching
+            .unload_sticky(namespace.id, &request.sticky_task_queue);
     }
-    server.worker_heartbeats.forget(namespace.id, &request.worker_instance_key);
+    server
+        .worker_heartbeats
+        .forget(namespace.id, &request.worker_instance_key);
     Ok(ShutdownWorkerResponse {})
 }

@@ -5,14 +5,14 @@ use engine::limits::Limits;
 use engine::time::Timestamp;
 use engine::workflow::StartInput;
 use prost::Message;
-use proto::temporal::api::enums::v1::WorkflowIdConflictPolicy;
+use proto::temporal::api::enums::v1::{EventType, WorkflowIdConflictPolicy};
 use proto::temporal::api::workflowservice::v1::{
     SignalWithStartWorkflowExecutionRequest, SignalWithStartWorkflowExecutionResponse,
 };
 use uuid::Uuid;
 
 use super::call::NamespaceCall;
-use super::signal_workflow_execution::signal_link;
+use super::signal_workflow_execution::request_link;
 use super::start_workflow_execution::timeouts;
 use super::{Server, validate};
 use crate::error::WireError;
@@ -21,16 +21,27 @@ pub(super) async fn handle(
     server: Server,
     call: NamespaceCall<SignalWithStartWorkflowExecutionRequest>,
 ) -> Result<SignalWithStartWorkflowExecutionResponse, WireError> {
-    let NamespaceCall { mut request, namespace, .. } = call;
-    check(&mut request, &namespace, &server.limits, server.node.clock.now())?;
+    let NamespaceCall {
+        mut request,
+        namespace,
+        ..
+    } = call;
+    check(
+        &mut request,
+        &namespace,
+        &server.limits,
+        server.node.clock.now(),
+    )?;
     let (workflow_id, request_id) = (request.workflow_id.clone(), request.request_id.clone());
     let input = StartInput::SignalWithStart(Box::new(request));
     let reply = server.node.shards.start(&namespace, input).await?.reply;
     let run_id = reply.run_id.to_string();
+    let signaled = EventType::WorkflowExecutionSignaled;
+    let link = request_link(&namespace, &workflow_id, &run_id, &request_id, signaled);
     Ok(SignalWithStartWorkflowExecutionResponse {
         first_execution_run_id: reply.first_execution_run_id,
         started: reply.started,
-        signal_link: Some(signal_link(&namespace, &workflow_id, &run_id, &request_id)),
+        signal_link: Some(link),
         run_id,
     })
 }
@@ -52,7 +63,10 @@ fn check(
         return Err(WireError::invalid(text));
     }
     // This RPC has words of its own.
-    let name = request.workflow_type.as_ref().map_or("", |kind| kind.name.as_str());
+    let name = request
+        .workflow_type
+        .as_ref()
+        .map_or("", |kind| kind.name.as_str());
     if name.is_empty() {
         return Err(WireError::invalid("workflow type not set"));
     }
@@ -71,7 +85,10 @@ fn check(
     validate::retry_policy(&mut request.retry_policy)?;
     let delay = request.workflow_start_delay.as_ref();
     validate::first_task_delay(&request.cron_schedule, delay, now.0)?;
-    validate::id_policies(request.workflow_id_reuse_policy, request.workflow_id_conflict_policy)?;
+    validate::id_policies(
+        request.workflow_id_reuse_policy,
+        request.workflow_id_conflict_policy,
+    )?;
     if request.workflow_id_conflict_policy == WorkflowIdConflictPolicy::Fail as i32 {
         return Err(WireError::invalid(
             "Invalid WorkflowIDConflictPolicy: WORKFLOW_ID_CONFLICT_POLICY_FAIL is not supported for \
@@ -86,8 +103,17 @@ fn check(
             "versioning overrides are not served by this version of Steadfast",
         ));
     }
-    validate::blob_size(request.input.as_ref().map_or(0, Message::encoded_len), limits)?;
-    validate::blob_size(request.signal_input.as_ref().map_or(0, Message::encoded_len), limits)?;
+    validate::blob_size(
+        request.input.as_ref().map_or(0, Message::encoded_len),
+        limits,
+    )?;
+    validate::blob_size(
+        request
+            .signal_input
+            .as_ref()
+            .map_or(0, Message::encoded_len),
+        limits,
+    )?;
     validate::memo(request.memo.as_ref(), limits)?;
     if request.request_id.is_empty() {
         request.request_id = Uuid::new_v4().to_string();

@@ -15,6 +15,7 @@ use proto::temporal::api::workflowservice::v1::{
 use uuid::Uuid;
 
 use super::call::NamespaceCall;
+use super::signal_workflow_execution::request_link;
 use super::{Server, task_view, validate};
 use crate::error::WireError;
 use crate::wire::{self, Reply};
@@ -26,18 +27,48 @@ pub(super) async fn handle(
     server: Server,
     call: NamespaceCall<StartWorkflowExecutionRequest>,
 ) -> Result<Reply<StartWorkflowExecutionResponse>, WireError> {
-    let NamespaceCall { mut request, namespace, .. } = call;
-    check(&mut request, &namespace, &server.limits, server.node.clock.now())?;
+    let NamespaceCall {
+        mut request,
+        namespace,
+        ..
+    } = call;
+    check(
+        &mut request,
+        &namespace,
+        &server.limits,
+        server.node.clock.now(),
+    )?;
     let workflow_id = request.workflow_id.clone();
-    let started = server.node.shards.start(&namespace, StartInput::Start(Box::new(request))).await?;
-    let StartReply { run_id, first_execution_run_id, started: is_new, status, eager_workflow_task, .. } =
-        started.reply;
+    let attaches = request
+        .on_conflict_options
+        .is_some_and(|options| options.attach_request_id);
+    let attached = attaches.then(|| request.request_id.clone());
+    let started = server
+        .node
+        .shards
+        .start(&namespace, StartInput::Start(Box::new(request)))
+        .await?;
+    let StartReply {
+        run_id,
+        first_execution_run_id,
+        started: is_new,
+        status,
+        eager_workflow_task,
+        ..
+    } = started.reply;
     let run_id = run_id.to_string();
+    let link = match attached {
+        Some(request_id) if !is_new => {
+            let updated = EventType::WorkflowExecutionOptionsUpdated;
+            request_link(&namespace, &workflow_id, &run_id, &request_id, updated)
+        }
+        _ => first_event(&namespace, &workflow_id, &run_id),
+    };
     let response = StartWorkflowExecutionResponse {
         first_execution_run_id,
         started: is_new,
         status: status.into(),
-        link: Some(first_event(&namespace, &workflow_id, &run_id)),
+        link: Some(link),
         eager_workflow_task: None,
         run_id: run_id.clone(),
     };
@@ -45,7 +76,11 @@ pub(super) async fn handle(
         return Ok(response.into());
     };
     let eager = task_view::workflow_task(&workflow_id, &run_id, task, history, Vec::new());
-    Ok(Reply::with(response, EAGER_WORKFLOW_TASK, vec![wire::encode(&eager)]))
+    Ok(Reply::with(
+        response,
+        EAGER_WORKFLOW_TASK,
+        vec![wire::encode(&eager)],
+    ))
 }
 
 /// Checks a request in the reference's order, and fills in what it leaves open.
@@ -67,7 +102,10 @@ pub(super) fn check(
         request.workflow_task_timeout.as_ref(),
     )?;
     validate::request_id(&request.request_id, limits)?;
-    validate::id_policies(request.workflow_id_reuse_policy, request.workflow_id_conflict_policy)?;
+    validate::id_policies(
+        request.workflow_id_reuse_policy,
+        request.workflow_id_conflict_policy,
+    )?;
     if let Some(options) = &request.on_conflict_options
         && options.attach_completion_callbacks
         && !options.attach_request_id
@@ -90,7 +128,10 @@ pub(super) fn check(
             "The Time-Skipping feature is not enabled for namespace.",
         ));
     }
-    validate::blob_size(request.input.as_ref().map_or(0, Message::encoded_len), limits)?;
+    validate::blob_size(
+        request.input.as_ref().map_or(0, Message::encoded_len),
+        limits,
+    )?;
     validate::memo(request.memo.as_ref(), limits)?;
     if request.request_id.is_empty() {
         request.request_id = Uuid::new_v4().to_string();
@@ -123,4 +164,3 @@ fn first_event(namespace: &Namespace, workflow_id: &str, run_id: &str) -> Link {
         })),
     }
 }
-

@@ -28,12 +28,14 @@ pub(super) struct Answer {
 
 impl From<WireError> for Answer {
     fn from(error: WireError) -> Self {
-        Self { namespace: None, result: Err(error) }
+        Self {
+            namespace: None,
+            result: Err(error),
+        }
     }
 }
 
-type Handler =
-    Box<dyn Fn(Server, Metadata, Bytes) -> BoxFuture<'static, Answer> + Send + Sync>;
+type Handler = Box<dyn Fn(Server, Metadata, Bytes) -> BoxFuture<'static, Answer> + Send + Sync>;
 
 /// A method of the API.
 pub(super) struct Method {
@@ -42,7 +44,10 @@ pub(super) struct Method {
     /// As metrics name it.
     pub(super) operation: Arc<str>,
     /// Whether it does what it is for, for the page of the documentation.
-    #[cfg_attr(not(test), expect(dead_code, reason = "read by the check of that page"))]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "read by the check of that page")
+    )]
     pub(super) served: bool,
     pub(super) handler: Handler,
 }
@@ -63,25 +68,39 @@ impl Table {
     }
 
     pub(super) fn new() -> Self {
-        let mut table = Self { workflow: HashMap::new(), operator: HashMap::new() };
+        let mut table = Self {
+            workflow: HashMap::new(),
+            operator: HashMap::new(),
+        };
         for name in proto::WORKFLOW_SERVICE_METHODS {
-            table.workflow.insert(name, method(name, "", false, unserved(name)));
+            table
+                .workflow
+                .insert(name, method(name, "", false, unserved(name)));
         }
         for name in proto::OPERATOR_SERVICE_METHODS {
-            table.operator.insert(name, method(name, "Operator", false, unserved(name)));
+            table
+                .operator
+                .insert(name, method(name, "Operator", false, unserved(name)));
         }
         for (name, handler) in workflow_service() {
             table.workflow.insert(name, method(name, "", true, handler));
         }
         for (name, handler) in operator_service() {
-            table.operator.insert(name, method(name, "Operator", true, handler));
+            table
+                .operator
+                .insert(name, method(name, "Operator", true, handler));
         }
         table
     }
 }
 
 fn method(name: &'static str, prefix: &str, served: bool, handler: Handler) -> Method {
-    Method { name, operation: format!("{prefix}{name}").into(), served, handler }
+    Method {
+        name,
+        operation: format!("{prefix}{name}").into(),
+        served,
+        handler,
+    }
 }
 
 /// What is served of WorkflowService.
@@ -92,15 +111,14 @@ fn workflow_service() -> Vec<(&'static str, Handler)> {
         get_search_attributes, get_system_info, get_workflow_execution_history,
         get_workflow_execution_history_reverse, list_closed_workflow_executions, list_namespaces,
         list_open_workflow_executions, list_task_queue_partitions, list_workers,
-        list_workflow_executions,
-        poll_activity_task_queue, poll_nexus_task_queue, poll_workflow_task_queue, query_workflow,
-        record_activity_task_heartbeat, record_worker_heartbeat, register_namespace,
-        request_cancel_workflow_execution, reset_sticky_task_queue, respond_activity_task_canceled,
-        respond_activity_task_completed, respond_activity_task_failed,
-        respond_query_task_completed, respond_workflow_task_completed,
-        respond_workflow_task_failed, shutdown_worker, signal_with_start_workflow_execution,
-        signal_workflow_execution, start_workflow_execution, terminate_workflow_execution,
-        update_namespace,
+        list_workflow_executions, poll_activity_task_queue, poll_nexus_task_queue,
+        poll_workflow_task_queue, query_workflow, record_activity_task_heartbeat,
+        record_worker_heartbeat, register_namespace, request_cancel_workflow_execution,
+        reset_sticky_task_queue, respond_activity_task_canceled, respond_activity_task_completed,
+        respond_activity_task_failed, respond_query_task_completed,
+        respond_workflow_task_completed, respond_workflow_task_failed, shutdown_worker,
+        signal_with_start_workflow_execution, signal_workflow_execution, start_workflow_execution,
+        terminate_workflow_execution, update_namespace,
     };
     vec![
         ("RegisterNamespace", plain(register_namespace::handle)),
@@ -111,40 +129,130 @@ fn workflow_service() -> Vec<(&'static str, Handler)> {
         ("GetClusterInfo", plain(get_cluster_info::handle)),
         ("GetSystemInfo", plain(get_system_info::handle)),
         ("GetSearchAttributes", plain(get_search_attributes::handle)),
-        ("StartWorkflowExecution", starting(start_workflow_execution::handle)),
-        ("SignalWithStartWorkflowExecution", starting(signal_with_start_workflow_execution::handle)),
-        ("SignalWorkflowExecution", named(signal_workflow_execution::handle)),
-        ("RequestCancelWorkflowExecution", named(request_cancel_workflow_execution::handle)),
-        ("TerminateWorkflowExecution", named(terminate_workflow_execution::handle)),
-        ("DeleteWorkflowExecution", named(delete_workflow_execution::handle)),
-        ("GetWorkflowExecutionHistory", named(get_workflow_execution_history::handle)),
-        ("GetWorkflowExecutionHistoryReverse", named(get_workflow_execution_history_reverse::handle)),
-        ("DescribeWorkflowExecution", named(describe_workflow_execution::handle)),
+        (
+            "StartWorkflowExecution",
+            starting(start_workflow_execution::handle),
+        ),
+        (
+            "SignalWithStartWorkflowExecution",
+            starting(signal_with_start_workflow_execution::handle),
+        ),
+        (
+            "SignalWorkflowExecution",
+            named(signal_workflow_execution::handle),
+        ),
+        (
+            "RequestCancelWorkflowExecution",
+            named(request_cancel_workflow_execution::handle),
+        ),
+        (
+            "TerminateWorkflowExecution",
+            named(terminate_workflow_execution::handle),
+        ),
+        (
+            "DeleteWorkflowExecution",
+            named(delete_workflow_execution::handle),
+        ),
+        (
+            "GetWorkflowExecutionHistory",
+            named(get_workflow_execution_history::handle),
+        ),
+        (
+            "GetWorkflowExecutionHistoryReverse",
+            named(get_workflow_execution_history_reverse::handle),
+        ),
+        (
+            "DescribeWorkflowExecution",
+            named(describe_workflow_execution::handle),
+        ),
         ("QueryWorkflow", named(query_workflow::handle)),
-        ("ResetStickyTaskQueue", named(reset_sticky_task_queue::handle)),
-        ("PollWorkflowTaskQueue", named(poll_workflow_task_queue::handle)),
-        ("PollActivityTaskQueue", named(poll_activity_task_queue::handle)),
+        (
+            "ResetStickyTaskQueue",
+            named(reset_sticky_task_queue::handle),
+        ),
+        (
+            "PollWorkflowTaskQueue",
+            named(poll_workflow_task_queue::handle),
+        ),
+        (
+            "PollActivityTaskQueue",
+            named(poll_activity_task_queue::handle),
+        ),
         ("PollNexusTaskQueue", named(poll_nexus_task_queue::handle)),
-        ("RespondWorkflowTaskCompleted", token(workflow_token, respond_workflow_task_completed::handle)),
-        ("RespondWorkflowTaskFailed", token(workflow_token, respond_workflow_task_failed::handle)),
-        ("RespondQueryTaskCompleted", token(query_token, respond_query_task_completed::handle)),
-        ("RespondActivityTaskCompleted", token(activity_token, respond_activity_task_completed::by_token)),
-        ("RespondActivityTaskCompletedById", named(respond_activity_task_completed::by_id)),
-        ("RespondActivityTaskFailed", token(activity_token, respond_activity_task_failed::by_token)),
-        ("RespondActivityTaskFailedById", named(respond_activity_task_failed::by_id)),
-        ("RespondActivityTaskCanceled", token(activity_token, respond_activity_task_canceled::by_token)),
-        ("RespondActivityTaskCanceledById", named(respond_activity_task_canceled::by_id)),
-        ("RecordActivityTaskHeartbeat", token(activity_token, record_activity_task_heartbeat::by_token)),
-        ("RecordActivityTaskHeartbeatById", named(record_activity_task_heartbeat::by_id)),
-        ("ListWorkflowExecutions", named(list_workflow_executions::list)),
-        ("ScanWorkflowExecutions", named(list_workflow_executions::scan)),
-        ("ListOpenWorkflowExecutions", named(list_open_workflow_executions::handle)),
-        ("ListClosedWorkflowExecutions", named(list_closed_workflow_executions::handle)),
-        ("CountWorkflowExecutions", named(count_workflow_executions::handle)),
+        (
+            "RespondWorkflowTaskCompleted",
+            token(workflow_token, respond_workflow_task_completed::handle),
+        ),
+        (
+            "RespondWorkflowTaskFailed",
+            token(workflow_token, respond_workflow_task_failed::handle),
+        ),
+        (
+            "RespondQueryTaskCompleted",
+            token(query_token, respond_query_task_completed::handle),
+        ),
+        (
+            "RespondActivityTaskCompleted",
+            token(activity_token, respond_activity_task_completed::by_token),
+        ),
+        (
+            "RespondActivityTaskCompletedById",
+            named(respond_activity_task_completed::by_id),
+        ),
+        (
+            "RespondActivityTaskFailed",
+            token(activity_token, respond_activity_task_failed::by_token),
+        ),
+        (
+            "RespondActivityTaskFailedById",
+            named(respond_activity_task_failed::by_id),
+        ),
+        (
+            "RespondActivityTaskCanceled",
+            token(activity_token, respond_activity_task_canceled::by_token),
+        ),
+        (
+            "RespondActivityTaskCanceledById",
+            named(respond_activity_task_canceled::by_id),
+        ),
+        (
+            "RecordActivityTaskHeartbeat",
+            token(activity_token, record_activity_task_heartbeat::by_token),
+        ),
+        (
+            "RecordActivityTaskHeartbeatById",
+            named(record_activity_task_heartbeat::by_id),
+        ),
+        (
+            "ListWorkflowExecutions",
+            named(list_workflow_executions::list),
+        ),
+        (
+            "ScanWorkflowExecutions",
+            named(list_workflow_executions::scan),
+        ),
+        (
+            "ListOpenWorkflowExecutions",
+            named(list_open_workflow_executions::handle),
+        ),
+        (
+            "ListClosedWorkflowExecutions",
+            named(list_closed_workflow_executions::handle),
+        ),
+        (
+            "CountWorkflowExecutions",
+            named(count_workflow_executions::handle),
+        ),
         ("DescribeTaskQueue", named(describe_task_queue::handle)),
-        ("ListTaskQueuePartitions", named(list_task_queue_partitions::handle)),
+        (
+            "ListTaskQueuePartitions",
+            named(list_task_queue_partitions::handle),
+        ),
         ("ShutdownWorker", named(shutdown_worker::handle)),
-        ("RecordWorkerHeartbeat", named(record_worker_heartbeat::handle)),
+        (
+            "RecordWorkerHeartbeat",
+            named(record_worker_heartbeat::handle),
+        ),
         ("ListWorkers", named(list_workers::list)),
         ("CountWorkers", named(list_workers::count)),
         ("DescribeWorker", named(list_workers::describe)),
@@ -155,9 +263,18 @@ fn workflow_service() -> Vec<(&'static str, Handler)> {
 fn operator_service() -> Vec<(&'static str, Handler)> {
     use super::operator;
     vec![
-        ("AddSearchAttributes", plain(operator::add_search_attributes)),
-        ("RemoveSearchAttributes", plain(operator::remove_search_attributes)),
-        ("ListSearchAttributes", plain(operator::list_search_attributes)),
+        (
+            "AddSearchAttributes",
+            plain(operator::add_search_attributes),
+        ),
+        (
+            "RemoveSearchAttributes",
+            plain(operator::remove_search_attributes),
+        ),
+        (
+            "ListSearchAttributes",
+            plain(operator::list_search_attributes),
+        ),
         ("DeleteNamespace", plain(operator::delete_namespace)),
         ("ListClusters", plain(operator::list_clusters)),
     ]
@@ -169,29 +286,46 @@ fn unserved(name: &'static str) -> Handler {
     let (code, message) = match name {
         "UpdateWorkerBuildIdCompatibility" | "GetWorkerBuildIdCompatibility" => (
             Code::PermissionDenied,
-            "Worker versioning v0.1 (Version Set-based, deprecated) is disabled on this namespace.".into(),
+            "Worker versioning v0.1 (Version Set-based, deprecated) is disabled on this namespace."
+                .into(),
         ),
-        "UpdateWorkerVersioningRules" | "GetWorkerVersioningRules" | "GetWorkerTaskReachability" => (
+        "UpdateWorkerVersioningRules"
+        | "GetWorkerVersioningRules"
+        | "GetWorkerTaskReachability" => (
             Code::PermissionDenied,
-            "Worker versioning v0.2 (Rules-based, deprecated) is disabled on this namespace.".into(),
+            "Worker versioning v0.2 (Rules-based, deprecated) is disabled on this namespace."
+                .into(),
         ),
-        "DescribeDeployment" | "ListDeployments" | "GetDeploymentReachability"
-        | "GetCurrentDeployment" | "SetCurrentDeployment" => (
+        "DescribeDeployment"
+        | "ListDeployments"
+        | "GetDeploymentReachability"
+        | "GetCurrentDeployment"
+        | "SetCurrentDeployment" => (
             Code::Unimplemented,
-            "Deployments are deprecated and no longer supported, use Worker Deployments instead".into(),
+            "Deployments are deprecated and no longer supported, use Worker Deployments instead"
+                .into(),
         ),
-        "CreateWorkflowRule" | "DescribeWorkflowRule" | "DeleteWorkflowRule" | "ListWorkflowRules"
+        "CreateWorkflowRule"
+        | "DescribeWorkflowRule"
+        | "DeleteWorkflowRule"
+        | "ListWorkflowRules"
         | "TriggerWorkflowRule" => (Code::Unimplemented, format!("method {name} not supported")),
-        "FetchWorkerConfig" | "UpdateWorkerConfig" => {
-            (Code::Unimplemented, format!("{name} command is not enabled."))
-        }
-        "ListArchivedWorkflowExecutions" => {
-            (Code::InvalidArgument, "Cluster is not configured for visibility archival.".into())
-        }
-        _ if name.contains("NexusOperation") => {
-            (Code::Unimplemented, format!("{name}: Standalone Nexus operation is disabled"))
-        }
-        _ => (Code::Unimplemented, format!("{name} is not served by this version of Steadfast")),
+        "FetchWorkerConfig" | "UpdateWorkerConfig" => (
+            Code::Unimplemented,
+            format!("{name} command is not enabled."),
+        ),
+        "ListArchivedWorkflowExecutions" => (
+            Code::InvalidArgument,
+            "Cluster is not configured for visibility archival.".into(),
+        ),
+        _ if name.contains("NexusOperation") => (
+            Code::Unimplemented,
+            format!("{name}: Standalone Nexus operation is disabled"),
+        ),
+        _ => (
+            Code::Unimplemented,
+            format!("{name} is not served by this version of Steadfast"),
+        ),
     };
     Box::new(move |_, _, _| {
         let error = WireError::new(code, message.clone());
@@ -211,10 +345,17 @@ where
         Box::pin(async move {
             let result = async {
                 metadata.check_versions()?;
-                let call = Call { request: wire::decode(message)?, metadata, namespace: () };
+                let call = Call {
+                    request: wire::decode(message)?,
+                    metadata,
+                    namespace: (),
+                };
                 handle(server, call).await
             };
-            Answer { namespace: None, result: result.await.map(|answer| wire::frame(&answer)) }
+            Answer {
+                namespace: None,
+                result: result.await.map(|answer| wire::frame(&answer)),
+            }
         })
     })
 }
@@ -289,11 +430,18 @@ where
                     None => find_by_id(&server, id)?,
                 };
                 namespace = Some(entry.namespace.name.clone());
-                let call = Call { request, metadata, namespace: entry.namespace.clone() };
+                let call = Call {
+                    request,
+                    metadata,
+                    namespace: entry.namespace.clone(),
+                };
                 handle(server, call, token).await
             }
             .await;
-            Answer { namespace, result: result.map(|answer| wire::frame(&answer)) }
+            Answer {
+                namespace,
+                result: result.map(|answer| wire::frame(&answer)),
+            }
         })
     })
 }
@@ -316,11 +464,18 @@ where
                 let request: R = wire::decode(message)?;
                 let entry = find(&server, &request)?;
                 namespace = Some(entry.namespace.name.clone());
-                let call = Call { request, metadata, namespace: entry.namespace.clone() };
+                let call = Call {
+                    request,
+                    metadata,
+                    namespace: entry.namespace.clone(),
+                };
                 handle(server, call).await
             }
             .await;
-            Answer { namespace, result: result.map(|answer| wire::frame(&answer)) }
+            Answer {
+                namespace,
+                result: result.map(|answer| wire::frame(&answer)),
+            }
         })
     })
 }
@@ -334,11 +489,17 @@ pub(super) fn find(server: &Frontend, name: &str) -> Result<Arc<Entry>, WireErro
     if name.is_empty() {
         return Err(WireError::invalid("Namespace is empty."));
     }
-    server.namespaces.by_name(name).ok_or_else(|| WireError::namespace_not_found(name))
+    server
+        .namespaces
+        .by_name(name)
+        .ok_or_else(|| WireError::namespace_not_found(name))
 }
 
 fn find_by_id(server: &Frontend, id: Uuid) -> Result<Arc<Entry>, WireError> {
-    let entry = server.namespaces.by_id(id).filter(|entry| !entry.is_deleted());
+    let entry = server
+        .namespaces
+        .by_id(id)
+        .filter(|entry| !entry.is_deleted());
     entry.ok_or_else(|| WireError::namespace_not_found(&id.to_string()))
 }
 
@@ -447,9 +608,15 @@ mod tests {
     fn every_method_of_the_api_is_in_the_table() {
         let table = Table::new();
         let known: BTreeSet<_> = table.workflow.keys().copied().collect();
-        assert_eq!(known, proto::WORKFLOW_SERVICE_METHODS.iter().copied().collect());
+        assert_eq!(
+            known,
+            proto::WORKFLOW_SERVICE_METHODS.iter().copied().collect()
+        );
         let known: BTreeSet<_> = table.operator.keys().copied().collect();
-        assert_eq!(known, proto::OPERATOR_SERVICE_METHODS.iter().copied().collect());
+        assert_eq!(
+            known,
+            proto::OPERATOR_SERVICE_METHODS.iter().copied().collect()
+        );
     }
 
     /// The table of the documentation says what the dispatch table says.
@@ -459,8 +626,16 @@ mod tests {
         let table = Table::new();
         let mut expected = String::new();
         for (service, names, methods) in [
-            ("WorkflowService", proto::WORKFLOW_SERVICE_METHODS, &table.workflow),
-            ("OperatorService", proto::OPERATOR_SERVICE_METHODS, &table.operator),
+            (
+                "WorkflowService",
+                proto::WORKFLOW_SERVICE_METHODS,
+                &table.workflow,
+            ),
+            (
+                "OperatorService",
+                proto::OPERATOR_SERVICE_METHODS,
+                &table.operator,
+            ),
         ] {
             let served = methods.values().filter(|method| method.served).count();
             expected += &format!(
@@ -468,7 +643,11 @@ mod tests {
                 names.len()
             );
             for name in names {
-                let state = if methods[name].served { "served" } else { "not served" };
+                let state = if methods[name].served {
+                    "served"
+                } else {
+                    "not served"
+                };
                 expected += &format!("| {name} | {state} |\n");
             }
         }
@@ -478,6 +657,9 @@ mod tests {
             std::fs::write(path, format!("{head}<!-- generated -->\n{expected}")).unwrap();
             return;
         }
-        assert_eq!(body, expected, "run this test with UPDATE_DOCS=1 and read the difference");
+        assert_eq!(
+            body, expected,
+            "run this test with UPDATE_DOCS=1 and read the difference"
+        );
     }
 }

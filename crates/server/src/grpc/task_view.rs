@@ -33,7 +33,9 @@ pub(super) fn workflow_task(
             workflow_id: workflow_id.to_owned(),
             run_id: run_id.to_owned(),
         }),
-        workflow_type: Some(WorkflowType { name: task.workflow_type }),
+        workflow_type: Some(WorkflowType {
+            name: task.workflow_type,
+        }),
         previous_started_event_id: task.previous_started_event_id,
         started_event_id: task.started_event_id,
         attempt: task.attempt,
@@ -49,7 +51,9 @@ pub(super) fn workflow_task(
 
 /// Where the rest of a task's history begins, if there is a rest.
 pub(super) fn next_page(history: &TaskHistory) -> Bytes {
-    history.next.map_or_else(Bytes::new, |next| token(&next, Kind::Forward))
+    history
+        .next
+        .map_or_else(Bytes::new, |next| token(&next, Kind::Forward))
 }
 
 /// A task queue that is not sticky.

@@ -13,7 +13,11 @@ pub(super) async fn handle(
     server: Server,
     call: NamespaceCall<TerminateWorkflowExecutionRequest>,
 ) -> Result<TerminateWorkflowExecutionResponse, WireError> {
-    let NamespaceCall { mut request, namespace, .. } = call;
+    let NamespaceCall {
+        mut request,
+        namespace,
+        ..
+    } = call;
     let execution = validate::execution(request.workflow_execution.as_ref())?;
     validate::links(&request.links)?;
     validate::blob(request.details.as_ref(), &server.limits)?;
@@ -24,6 +28,10 @@ pub(super) async fn handle(
         "frontend-service".clone_into(&mut request.identity);
     }
     let input = Input::Terminate(Box::new(request));
-    server.node.shards.step(&namespace, execution.workflow_id, execution.run_id, input).await?;
+    server
+        .node
+        .shards
+        .step(&namespace, execution.workflow_id, execution.run_id, input)
+        .await?;
     Ok(TerminateWorkflowExecutionResponse {})
 }

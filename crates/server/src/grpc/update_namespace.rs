@@ -1,11 +1,8 @@
 //! UpdateNamespace.
 
-use std::time::{Duration, SystemTime};
-
+use engine::time::Timestamp;
 use proto::temporal::api::enums::v1::{NamespaceState, ReplicationState};
-use proto::temporal::api::workflowservice::v1::{
-    UpdateNamespaceRequest, UpdateNamespaceResponse,
-};
+use proto::temporal::api::workflowservice::v1::{UpdateNamespaceRequest, UpdateNamespaceResponse};
 
 use super::Server;
 use super::call::Call;
@@ -22,8 +19,10 @@ pub(super) async fn handle(
 ) -> Result<UpdateNamespaceResponse, WireError> {
     let request = call.request;
     let name = required(&request.namespace)?;
-    let entry =
-        server.namespaces.by_name(name).ok_or_else(|| WireError::namespace_not_found(name))?;
+    let entry = server
+        .namespaces
+        .by_name(name)
+        .ok_or_else(|| WireError::namespace_not_found(name))?;
     if request.promote_namespace {
         return Err(WireError::invalid(format!(
             "global namespace is not enabled on this cluster, cannot update global namespace or \
@@ -32,8 +31,11 @@ pub(super) async fn handle(
     }
     // Tried on a copy first: a refusal changes nothing.
     let mut changed = entry.record.clone();
-    apply(&mut changed, &request)?;
-    let entry = server.namespaces.change(name, |record| *record = changed).await?;
+    apply(&mut changed, &request, server.node.clock.now())?;
+    let entry = server
+        .namespaces
+        .change(name, |record| *record = changed)
+        .await?;
     let mut replication_config = replication();
     replication_config.set_state(ReplicationState::Normal);
     Ok(UpdateNamespaceResponse {
@@ -44,7 +46,11 @@ pub(super) async fn handle(
     })
 }
 
-fn apply(record: &mut Record, request: &UpdateNamespaceRequest) -> Result<(), WireError> {
+fn apply(
+    record: &mut Record,
+    request: &UpdateNamespaceRequest,
+    now: Timestamp,
+) -> Result<(), WireError> {
     if let Some(update) = &request.update_info {
         if !update.description.is_empty() {
             record.description.clone_from(&update.description);
@@ -63,8 +69,7 @@ fn apply(record: &mut Record, request: &UpdateNamespaceRequest) -> Result<(), Wi
         }
         for (checksum, given) in config.bad_binaries.iter().flat_map(|bad| &bad.binaries) {
             let mut bad = given.clone();
-            let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-            bad.create_time = Some(timestamp(since.unwrap_or_default()));
+            bad.create_time = Some(now.to_proto());
             record.bad_binaries.insert(checksum.clone(), bad);
         }
         let count = record.bad_binaries.len();
@@ -91,13 +96,5 @@ fn change_state(record: &mut Record, wanted: NamespaceState) -> Result<(), WireE
             Ok(())
         }
         _ => Err(WireError::invalid("Invalid namespace state update.")),
-    }
-}
-
-fn timestamp(since_epoch: Duration) -> proto::Timestamp {
-    proto::Timestamp {
-        seconds: i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX),
-        // Nanoseconds below a second always fit.
-        nanos: since_epoch.subsec_nanos() as i32,
     }
 }

@@ -49,7 +49,9 @@ pub(super) fn execution(execution: Option<&WorkflowExecution>) -> Result<Executi
 pub(super) fn run_id(text: &str, refusal: &str) -> Result<Option<Uuid>, WireError> {
     match text {
         "" => Ok(None),
-        _ => Uuid::parse_str(text).map(Some).map_err(|_| WireError::invalid(refusal)),
+        _ => Uuid::parse_str(text)
+            .map(Some)
+            .map_err(|_| WireError::invalid(refusal)),
     }
 }
 
@@ -76,7 +78,11 @@ pub(super) fn workflow_type(kind: Option<&WorkflowType>, limits: &Limits) -> Res
 
 /// Refuses what is longer than ids may be.
 pub(super) fn length(text: &str, limits: &Limits, refusal: &str) -> Result<(), WireError> {
-    if text.len() > limits.id_length_max { Err(WireError::invalid(refusal)) } else { Ok(()) }
+    if text.len() > limits.id_length_max {
+        Err(WireError::invalid(refusal))
+    } else {
+        Ok(())
+    }
 }
 
 pub(super) fn request_id(id: &str, limits: &Limits) -> Result<(), WireError> {
@@ -92,7 +98,9 @@ pub(super) fn task_queue<'a>(
     queue: Option<&'a TaskQueue>,
     limits: &Limits,
 ) -> Result<(&'a str, bool), WireError> {
-    let Some(queue) = queue else { return Err(WireError::invalid("taskQueue is not set")) };
+    let Some(queue) = queue else {
+        return Err(WireError::invalid("taskQueue is not set"));
+    };
     if queue.name.is_empty() {
         return Err(WireError::invalid("missing task queue name"));
     }
@@ -115,7 +123,9 @@ pub(super) fn task_queue<'a>(
 /// A timeout of a request: `name` is how the text calls it.
 pub(super) fn timeout(value: Option<&proto::Duration>, name: &str) -> Result<(), WireError> {
     retry::timeouts::capped(value).map(drop).map_err(|cause| {
-        WireError::invalid(format!("An invalid {name} is set on request. cause: {cause}"))
+        WireError::invalid(format!(
+            "An invalid {name} is set on request. cause: {cause}"
+        ))
     })
 }
 
@@ -171,7 +181,9 @@ pub(super) fn search_attributes(
     namespace: &Namespace,
     limits: &Limits,
 ) -> Result<(), WireError> {
-    let Some(given) = attributes else { return Ok(()) };
+    let Some(given) = attributes else {
+        return Ok(());
+    };
     let custom = |name: &str| -> Option<SearchAttributeType> {
         namespace.search_attributes.get(name).copied()
     };
@@ -208,7 +220,9 @@ pub(super) fn id_policies(reuse: i32, conflict: i32) -> Result<(), WireError> {
 }
 
 pub(super) fn priority(priority: Option<&Priority>) -> Result<(), WireError> {
-    let Some(priority) = priority else { return Ok(()) };
+    let Some(priority) = priority else {
+        return Ok(());
+    };
     if priority.priority_key < 0 {
         return Err(WireError::invalid("priority key can't be negative"));
     }
@@ -241,7 +255,9 @@ fn one_link(link: &Link) -> Result<(), WireError> {
     let missing = |kind: &str, fields: &[(&str, &String)]| {
         let empty = fields.iter().find(|(_, value)| value.is_empty());
         empty.map_or(Ok(()), |(name, _)| {
-            Err(WireError::invalid(format!("{kind} link must not have an empty {name} field")))
+            Err(WireError::invalid(format!(
+                "{kind} link must not have an empty {name} field"
+            )))
         })
     };
     match &link.variant {
@@ -261,12 +277,14 @@ fn one_link(link: &Link) -> Result<(), WireError> {
 
 /// Completion callbacks. No address is configured that may be called, so all are refused.
 pub(super) fn callbacks(callbacks: &[Callback]) -> Result<(), WireError> {
-    let Some(first) = callbacks.first() else { return Ok(()) };
+    let Some(first) = callbacks.first() else {
+        return Ok(());
+    };
     match &first.variant {
         None => Err(WireError::unimplemented("unknown callback variant: <nil>")),
-        Some(callback::Variant::Internal(_) | callback::Variant::NexusHandler(_)) => {
-            Err(WireError::unimplemented("this kind of callback is not served"))
-        }
+        Some(callback::Variant::Internal(_) | callback::Variant::NexusHandler(_)) => Err(
+            WireError::unimplemented("this kind of callback is not served"),
+        ),
         Some(callback::Variant::Nexus(nexus)) => {
             let url = &nexus.url;
             let served = url.starts_with("http://") || url.starts_with("https://");
@@ -299,11 +317,16 @@ mod tests {
             ("", "", "WorkflowId is not set on request."),
             ("w", "x", "Invalid RunId."),
         ] {
-            let given =
-                WorkflowExecution { workflow_id: workflow_id.into(), run_id: run_id.into() };
+            let given = WorkflowExecution {
+                workflow_id: workflow_id.into(),
+                run_id: run_id.into(),
+            };
             assert_eq!(message(execution(Some(&given))), text(expected));
         }
-        assert_eq!(message(execution(None)), text("Execution is not set on request."));
+        assert_eq!(
+            message(execution(None)),
+            text("Execution is not set on request.")
+        );
     }
 
     #[test]
@@ -314,16 +337,29 @@ mod tests {
             ("q", ""),
             ("", "missing task queue name"),
             (long.as_str(), "taskQueue length exceeds limit"),
-            ("/_sys/q/1", "task queue name cannot start with reserved prefix /_sys/"),
+            (
+                "/_sys/q/1",
+                "task queue name cannot start with reserved prefix /_sys/",
+            ),
             (
                 "temporal-sys-per-ns-tq",
                 "cannot use internal per-namespace task queue:temporal-sys-per-ns-tq",
             ),
         ] {
-            let queue = TaskQueue { name: name.into(), ..Default::default() };
-            assert_eq!(message(task_queue(Some(&queue), &limits)), text(expected), "{name}");
+            let queue = TaskQueue {
+                name: name.into(),
+                ..Default::default()
+            };
+            assert_eq!(
+                message(task_queue(Some(&queue), &limits)),
+                text(expected),
+                "{name}"
+            );
         }
-        assert_eq!(message(task_queue(None, &limits)), text("taskQueue is not set"));
+        assert_eq!(
+            message(task_queue(None, &limits)),
+            text("taskQueue is not set")
+        );
     }
 
     #[test]
@@ -341,20 +377,33 @@ mod tests {
         );
         assert_eq!(
             check("", Some(seconds(-1, 0))),
-            text("An invalid WorkflowStartDelaySeconds is set on request. cause: negative duration")
+            text(
+                "An invalid WorkflowStartDelaySeconds is set on request. cause: negative duration"
+            )
         );
         assert_eq!(
             message(timeout(Some(&seconds(1, -1)), "X")),
-            text("An invalid X is set on request. cause: duration has seconds and nanos with different signs")
+            text(
+                "An invalid X is set on request. cause: duration has seconds and nanos with different signs"
+            )
         );
     }
 
     #[test]
     fn policies() {
-        for (reuse, conflict, refused) in
-            [(0, 0, false), (4, 0, false), (4, 1, true), (3, 3, true), (3, 2, false), (1, 3, false)]
-        {
-            assert_eq!(id_policies(reuse, conflict).is_err(), refused, "{reuse} {conflict}");
+        for (reuse, conflict, refused) in [
+            (0, 0, false),
+            (4, 0, false),
+            (4, 1, true),
+            (3, 3, true),
+            (3, 2, false),
+            (1, 3, false),
+        ] {
+            assert_eq!(
+                id_policies(reuse, conflict).is_err(),
+                refused,
+                "{reuse} {conflict}"
+            );
         }
     }
 
@@ -362,11 +411,18 @@ mod tests {
     fn priorities_and_links() {
         let check = |priority_key, fairness_key: &str, fairness_weight| {
             let fairness_key = fairness_key.into();
-            message(priority(Some(&Priority { priority_key, fairness_key, fairness_weight })))
+            message(priority(Some(&Priority {
+                priority_key,
+                fairness_key,
+                fairness_weight,
+            })))
         };
         assert_eq!(check(6, "k", 1.0), None);
         assert_eq!(check(-1, "", 0.0), text("priority key can't be negative"));
-        assert_eq!(check(0, &"k".repeat(65), 0.0), text("fairness key length exceeds limit"));
+        assert_eq!(
+            check(0, &"k".repeat(65), 0.0),
+            text("fairness key length exceeds limit")
+        );
         assert_eq!(check(0, "", -1.0), text("must be greater than zero"));
         let many = vec![Link::default(); 11];
         assert_eq!(

@@ -21,22 +21,36 @@ impl Version {
             return Err("No Major.Minor.Patch elements found".to_owned());
         };
         let rest = rest.split('+').next().unwrap_or_default();
-        let (patch, pre) = rest.split_once('-').map_or((rest, None), |(p, pre)| (p, Some(pre)));
-        let numbers = [number("Major", major)?, number("Minor", minor)?, number("Patch", patch)?];
+        let (patch, pre) = rest
+            .split_once('-')
+            .map_or((rest, None), |(p, pre)| (p, Some(pre)));
+        let numbers = [
+            number("Major", major)?,
+            number("Minor", minor)?,
+            number("Patch", patch)?,
+        ];
         let pre = pre.map(|pre| pre.split('.').map(str::to_owned).collect());
-        Ok(Self { numbers, pre: pre.unwrap_or_default() })
+        Ok(Self {
+            numbers,
+            pre: pre.unwrap_or_default(),
+        })
     }
 }
 
 fn number(name: &str, text: &str) -> Result<u64, String> {
     if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
         let name = name.to_lowercase();
-        return Err(format!("Invalid character(s) found in {name} number \"{text}\""));
+        return Err(format!(
+            "Invalid character(s) found in {name} number \"{text}\""
+        ));
     }
     if text.len() > 1 && text.starts_with('0') {
-        return Err(format!("{name} number must not contain leading zeroes \"{text}\""));
+        return Err(format!(
+            "{name} number must not contain leading zeroes \"{text}\""
+        ));
     }
-    text.parse().map_err(|_| format!("{name} number is too large \"{text}\""))
+    text.parse()
+        .map_err(|_| format!("{name} number is too large \"{text}\""))
 }
 
 impl PartialOrd for Version {
@@ -47,13 +61,15 @@ impl PartialOrd for Version {
 
 impl Ord for Version {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.numbers.cmp(&other.numbers).then_with(|| match (&self.pre[..], &other.pre[..]) {
-            ([], []) => Ordering::Equal,
-            // A version comes after its own pre-releases.
-            ([], _) => Ordering::Greater,
-            (_, []) => Ordering::Less,
-            (mine, theirs) => compare_pre(mine, theirs),
-        })
+        self.numbers
+            .cmp(&other.numbers)
+            .then_with(|| match (&self.pre[..], &other.pre[..]) {
+                ([], []) => Ordering::Equal,
+                // A version comes after its own pre-releases.
+                ([], _) => Ordering::Greater,
+                (_, []) => Ordering::Less,
+                (mine, theirs) => compare_pre(mine, theirs),
+            })
     }
 }
 
@@ -135,7 +151,8 @@ impl Range {
 
 fn comparison(text: &str) -> Result<(Comparison, Version), String> {
     let found = OPERATORS.iter().find_map(|(sign, comparison)| {
-        text.strip_prefix(sign).map(|version| (*comparison, version))
+        text.strip_prefix(sign)
+            .map(|version| (*comparison, version))
     });
     let (comparison, version) = found.unwrap_or((Comparison::Eq, text));
     if !version.starts_with(|c: char| c.is_ascii_digit()) {
@@ -164,7 +181,11 @@ mod tests {
             (">2.0.0-rc.2", "2.0.0-rc.10", true),
         ] {
             let version = Version::parse(version).unwrap();
-            assert_eq!(Range::parse(range).unwrap().contains(&version), expected, "{range}");
+            assert_eq!(
+                Range::parse(range).unwrap().contains(&version),
+                expected,
+                "{range}"
+            );
         }
     }
 }

@@ -27,7 +27,9 @@ impl Metrics {
     /// # Errors
     /// When something else in this process records already.
     pub fn install() -> Result<Self, BuildError> {
-        let recorder = PrometheusBuilder::new().set_buckets(&BUCKETS)?.build_recorder();
+        let recorder = PrometheusBuilder::new()
+            .set_buckets(&BUCKETS)?
+            .build_recorder();
         let handle = recorder.handle();
         metrics::set_global_recorder(recorder).map_err(BuildError::from)?;
         Ok(Self { handle })

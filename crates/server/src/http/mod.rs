@@ -32,7 +32,11 @@ pub async fn serve(
     metrics: Metrics,
     stopping: watch::Receiver<bool>,
 ) {
-    let shown = Shown { node, metrics, stopping: stopping.clone() };
+    let shown = Shown {
+        node,
+        metrics,
+        stopping: stopping.clone(),
+    };
     let router = Router::new()
         .route("/health", get(health))
         .route("/healthz", get(health))
@@ -66,5 +70,11 @@ async fn ready(State(shown): State<Shown>) -> impl IntoResponse {
 
 async fn metrics_text(State(shown): State<Shown>) -> impl IntoResponse {
     let text = shown.metrics.text(shown.node.store.stats());
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
+    (
+        [(
+            header::CONTENT_TYPE,
+            "text/plain; version=0.0.4; charset=utf-8",
+        )],
+        text,
+    )
 }
