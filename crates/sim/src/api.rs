@@ -126,7 +126,10 @@ impl Client {
 
 /// A run, or with an empty run id the current one.
 pub fn execution(workflow_id: &str, run_id: &str) -> Option<WorkflowExecution> {
-    Some(WorkflowExecution { workflow_id: workflow_id.to_owned(), run_id: run_id.to_owned() })
+    Some(WorkflowExecution {
+        workflow_id: workflow_id.to_owned(),
+        run_id: run_id.to_owned(),
+    })
 }
 
 /// A task queue that anybody may poll.
@@ -161,7 +164,9 @@ pub fn start(
     StartWorkflowExecutionRequest {
         namespace: NAMESPACE.to_owned(),
         workflow_id: workflow_id.to_owned(),
-        workflow_type: Some(WorkflowType { name: String::from("Doubt") }),
+        workflow_type: Some(WorkflowType {
+            name: String::from("Doubt"),
+        }),
         task_queue: queue(queue_name),
         input,
         identity: String::from("starter"),
@@ -259,7 +264,10 @@ pub fn start_timer(id: &str, millis: u64) -> command::Command {
         timer_id: id.to_owned(),
         start_to_fire_timeout: millis_of(millis),
     };
-    command_of(CommandType::StartTimer, Attributes::StartTimerCommandAttributes(attributes))
+    command_of(
+        CommandType::StartTimer,
+        Attributes::StartTimerCommandAttributes(attributes),
+    )
 }
 
 /// The command that schedules an activity with this start-to-close timeout.
@@ -271,7 +279,9 @@ pub fn schedule_activity(
 ) -> command::ScheduleActivityTaskCommandAttributes {
     command::ScheduleActivityTaskCommandAttributes {
         activity_id: id.to_owned(),
-        activity_type: Some(ActivityType { name: String::from("Do") }),
+        activity_type: Some(ActivityType {
+            name: String::from("Do"),
+        }),
         task_queue: queue(queue_name),
         input,
         start_to_close_timeout: millis_of(start_to_close_millis),

@@ -45,7 +45,9 @@ impl Client {
             .map_err(failed)?
             .tcp_nodelay(true)
             .connect_timeout(Duration::from_secs(10));
-        Ok(Self { channel: endpoint.connect().await.map_err(failed)? })
+        Ok(Self {
+            channel: endpoint.connect().await.map_err(failed)?,
+        })
     }
 
     /// Makes one call.
@@ -62,7 +64,8 @@ impl Client {
         Req: prost::Message + 'static,
         Resp: prost::Message + Default + 'static,
     {
-        self.exchange(method.path, message, deadline, ProstCodec::default()).await
+        self.exchange(method.path, message, deadline, ProstCodec::default())
+            .await
     }
 
     /// Sends these bytes as the message of a request, whatever they are.
@@ -89,15 +92,20 @@ impl Client {
         C::Encode: Sync,
         C::Decode: Sync,
     {
-        let mut grpc =
-            Grpc::new(self.channel.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX);
-        grpc.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
+        let mut grpc = Grpc::new(self.channel.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX);
+        grpc.ready()
+            .await
+            .map_err(|error| Status::unavailable(error.to_string()))?;
         let mut request = Request::new(message);
         request.set_timeout(deadline);
         // Without it a server hides from the close-event filter that a run was followed by another.
         let features = MetadataValue::from_static("follows-next-run-id");
-        request.metadata_mut().insert("supported-features", features);
-        let answer = grpc.unary(request, PathAndQuery::from_static(path), codec).await?;
+        request
+            .metadata_mut()
+            .insert("supported-features", features);
+        let answer = grpc
+            .unary(request, PathAndQuery::from_static(path), codec)
+            .await?;
         Ok(answer.into_inner())
     }
 }
@@ -106,7 +114,9 @@ impl Client {
 /// knows what became of the request.
 pub fn is_answer(status: &Status) -> bool {
     use std::error::Error as _;
-    let broke = status.source().is_some_and(|source| source.is::<tonic::transport::Error>());
+    let broke = status
+        .source()
+        .is_some_and(|source| source.is::<tonic::transport::Error>());
     !broke
         && !matches!(
             status.code(),

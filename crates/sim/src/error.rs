@@ -8,7 +8,9 @@ use tonic::Status;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The server is not there to be tested.
-    #[error("no server at {0}: build it with `cargo build --package steadfast`, or set STEADFAST_BIN")]
+    #[error(
+        "no server at {0}: build it with `cargo build --package steadfast`, or set STEADFAST_BIN"
+    )]
     NoServer(String),
     /// The server ended before it served.
     #[error("the server did not start ({status}): {stderr}")]

@@ -40,7 +40,10 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
     let outcome = match runtime {
         Ok(runtime) => runtime.block_on(run(Arguments::parse())),
         Err(error) => Err(error.to_string()),
@@ -54,9 +57,14 @@ fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<ExitCode, String> {
     let temporary = tempfile::tempdir().map_err(|error| format!("no temporary folder: {error}"))?;
-    let folder = arguments.folder.clone().unwrap_or_else(|| temporary.path().to_owned());
+    let folder = arguments
+        .folder
+        .clone()
+        .unwrap_or_else(|| temporary.path().to_owned());
     std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let seed = arguments.seed.unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().0 >> 16);
+    let seed = arguments
+        .seed
+        .unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().0 >> 16);
     say(&format!("seed {seed}"));
     let options = Options {
         kills: arguments.kills,
@@ -86,7 +94,11 @@ async fn run(arguments: Arguments) -> Result<ExitCode, String> {
     }
     let kept = temporary.keep();
     let folder = arguments.folder.unwrap_or(kept);
-    say(&format!("{} findings; the database is in {}", report.finding_count, folder.display()));
+    say(&format!(
+        "{} findings; the database is in {}",
+        report.finding_count,
+        folder.display()
+    ));
     Ok(ExitCode::from(2))
 }
 

@@ -17,7 +17,13 @@ pub fn of_json(value: &impl Serialize) -> Payloads {
 pub fn of_bytes(data: Bytes) -> Payloads {
     let encoding = (String::from("encoding"), Bytes::from_static(b"json/plain"));
     let metadata = BTreeMap::from([encoding]);
-    Payloads { payloads: vec![Payload { metadata, data, external_payloads: vec![] }] }
+    Payloads {
+        payloads: vec![Payload {
+            metadata,
+            data,
+            external_payloads: vec![],
+        }],
+    }
 }
 
 /// The first payload as JSON, or nothing if it is none.

@@ -36,7 +36,11 @@ pub fn program() -> Result<PathBuf, Error> {
 }
 
 fn found(path: PathBuf) -> Result<PathBuf, Error> {
-    if path.is_file() { Ok(path) } else { Err(Error::NoServer(path.display().to_string())) }
+    if path.is_file() {
+        Ok(path)
+    } else {
+        Err(Error::NoServer(path.display().to_string()))
+    }
 }
 
 /// How to start a server.
@@ -53,8 +57,14 @@ impl Start {
     /// # Errors
     /// When there is no server program.
     pub fn on(database: &Path) -> Result<Self, Error> {
-        let start = Self { program: program()?, arguments: Vec::new(), user: None };
-        let start = start.with(["dev", "--headless", "--db-filename"]).with([database]);
+        let start = Self {
+            program: program()?,
+            arguments: Vec::new(),
+            user: None,
+        };
+        let start = start
+            .with(["dev", "--headless", "--db-filename"])
+            .with([database]);
         Ok(start)
     }
 
@@ -109,9 +119,15 @@ impl Start {
             }
             Ok(None) => {
                 let (status, stderr) = server.ended().await?;
-                Err(Error::Start { status: status.to_string(), stderr })
+                Err(Error::Start {
+                    status: status.to_string(),
+                    stderr,
+                })
             }
-            Err(_) => Err(Error::Late(format!("the server to serve; it said: {}", server.stderr()))),
+            Err(_) => Err(Error::Late(format!(
+                "the server to serve; it said: {}",
+                server.stderr()
+            ))),
         }
     }
 
@@ -159,9 +175,15 @@ impl Server {
             .id()
             .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?))
             .ok_or_else(|| Error::io("find the server's process id")(missing()))?;
-        let stdout = child.stdout.take().map(|stdout| BufReader::new(stdout).lines());
+        let stdout = child
+            .stdout
+            .take()
+            .map(|stdout| BufReader::new(stdout).lines());
         let stderr = Arc::<Mutex<String>>::default();
-        let reader = child.stderr.take().map(|from| tokio::spawn(collect(from, stderr.clone())));
+        let reader = child
+            .stderr
+            .take()
+            .map(|from| tokio::spawn(collect(from, stderr.clone())));
         Ok(Self {
             child,
             pid,
@@ -193,7 +215,10 @@ impl Server {
 
     /// What it said on stderr so far.
     pub fn stderr(&self) -> String {
-        self.stderr.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.stderr
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// A connection to it.
@@ -209,7 +234,9 @@ impl Server {
     /// # Errors
     /// When the process cannot be killed.
     pub async fn kill(&mut self) -> Result<(), Error> {
-        self.child.start_kill().map_err(Error::io("kill the server"))?;
+        self.child
+            .start_kill()
+            .map_err(Error::io("kill the server"))?;
         self.ended().await.map(drop)
     }
 
@@ -249,7 +276,10 @@ impl Server {
     /// When the process is gone.
     pub fn limit_file_size(&self, bytes: Option<u64>) -> Result<(), Error> {
         // Only the soft limit: an ordinary user could not raise the hard one again.
-        let limit = Rlimit { current: bytes, maximum: None };
+        let limit = Rlimit {
+            current: bytes,
+            maximum: None,
+        };
         rustix::process::prlimit(Some(self.pid), Resource::Fsize, limit)
             .map(drop)
             .map_err(|error| Error::io("limit the server's files")(error.into()))

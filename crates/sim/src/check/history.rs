@@ -56,8 +56,12 @@ pub fn check(events: &[HistoryEvent]) -> Vec<String> {
 
 impl Reader {
     fn problem(&mut self, event: &HistoryEvent, text: &str) {
-        let kind = event.event_type().as_str_name().trim_start_matches("EVENT_TYPE_");
-        self.problems.push(format!("event {} ({kind}) {text}", event.event_id));
+        let kind = event
+            .event_type()
+            .as_str_name()
+            .trim_start_matches("EVENT_TYPE_");
+        self.problems
+            .push(format!("event {} ({kind}) {text}", event.event_id));
     }
 
     fn read(&mut self, event: &HistoryEvent) {
@@ -67,9 +71,15 @@ impl Reader {
         let id = event.event_id;
         match attributes {
             A::WorkflowTaskScheduledEventAttributes(_) => {
-                let unfinished = self.workflow_tasks.values().any(|stage| *stage != Stage::Closed);
+                let unfinished = self
+                    .workflow_tasks
+                    .values()
+                    .any(|stage| *stage != Stage::Closed);
                 if unfinished {
-                    self.problem(event, "is scheduled while another workflow task is not over");
+                    self.problem(
+                        event,
+                        "is scheduled while another workflow task is not over",
+                    );
                 }
                 self.workflow_tasks.insert(id, Stage::Open);
             }
@@ -133,18 +143,26 @@ impl Reader {
             A::ActivityTaskStartedEventAttributes(a) => {
                 start(&mut self.activities, a.scheduled_event_id, event.event_id)
             }
-            A::ActivityTaskCompletedEventAttributes(a) => {
-                close(&mut self.activities, a.scheduled_event_id, a.started_event_id)
-            }
-            A::ActivityTaskFailedEventAttributes(a) => {
-                close(&mut self.activities, a.scheduled_event_id, a.started_event_id)
-            }
-            A::ActivityTaskTimedOutEventAttributes(a) => {
-                close(&mut self.activities, a.scheduled_event_id, a.started_event_id)
-            }
-            A::ActivityTaskCanceledEventAttributes(a) => {
-                close(&mut self.activities, a.scheduled_event_id, a.started_event_id)
-            }
+            A::ActivityTaskCompletedEventAttributes(a) => close(
+                &mut self.activities,
+                a.scheduled_event_id,
+                a.started_event_id,
+            ),
+            A::ActivityTaskFailedEventAttributes(a) => close(
+                &mut self.activities,
+                a.scheduled_event_id,
+                a.started_event_id,
+            ),
+            A::ActivityTaskTimedOutEventAttributes(a) => close(
+                &mut self.activities,
+                a.scheduled_event_id,
+                a.started_event_id,
+            ),
+            A::ActivityTaskCanceledEventAttributes(a) => close(
+                &mut self.activities,
+                a.scheduled_event_id,
+                a.started_event_id,
+            ),
             _ => return false,
         };
         self.expect(event, step);
@@ -157,7 +175,8 @@ impl Reader {
                 self.commanded(event, a.workflow_task_completed_event_id);
                 let wait = a.start_to_fire_timeout.unwrap_or_default();
                 let nanos = i128::from(wait.seconds) * 1_000_000_000 + i128::from(wait.nanos);
-                self.timers.insert(event.event_id, (Stage::Open, time_of(event) + nanos));
+                self.timers
+                    .insert(event.event_id, (Stage::Open, time_of(event) + nanos));
                 return true;
             }
             A::TimerFiredEventAttributes(a) => (a.started_event_id, true),
@@ -271,7 +290,11 @@ fn close(stages: &mut BTreeMap<i64, Stage>, opened: i64, started: i64) -> Result
         Stage::Closed => return Err("ends what is over"),
     };
     *stage = Stage::Closed;
-    if started == expected { Ok(()) } else { Err("names another start than there was") }
+    if started == expected {
+        Ok(())
+    } else {
+        Err("names another start than there was")
+    }
 }
 
 fn time_of(event: &HistoryEvent) -> i128 {
@@ -290,7 +313,10 @@ mod tests {
             event_id: id,
             event_type: kind.into(),
             task_id: 100 + id,
-            event_time: Some(proto::Timestamp { seconds: id, nanos: 0 }),
+            event_time: Some(proto::Timestamp {
+                seconds: id,
+                nanos: 0,
+            }),
             attributes: Some(attributes),
             ..Default::default()
         };
@@ -328,7 +354,10 @@ mod tests {
             (
                 EventType::TimerStarted,
                 A::TimerStartedEventAttributes(wire::TimerStartedEventAttributes {
-                    start_to_fire_timeout: Some(proto::Duration { seconds: 1, nanos: 0 }),
+                    start_to_fire_timeout: Some(proto::Duration {
+                        seconds: 1,
+                        nanos: 0,
+                    }),
                     workflow_task_completed_event_id: 4,
                     ..Default::default()
                 }),
@@ -355,7 +384,10 @@ mod tests {
         let mut again = events[5].clone();
         (again.event_id, again.task_id) = (7, 107);
         events.push(again);
-        assert_eq!(check(&events), ["event 7 (TIMER_FIRED) ends a timer that is over"]);
+        assert_eq!(
+            check(&events),
+            ["event 7 (TIMER_FIRED) ends a timer that is over"]
+        );
         let mut events = timer_story();
         events[5].event_time = events[4].event_time;
         assert_eq!(check(&events), ["event 6 (TIMER_FIRED) comes too early"]);
@@ -365,7 +397,10 @@ mod tests {
     fn ids_are_dense_and_references_consistent() {
         let mut events = timer_story();
         events.remove(4);
-        assert_eq!(check(&events), ["event 6 (TIMER_FIRED) stands where event 5 belongs"]);
+        assert_eq!(
+            check(&events),
+            ["event 6 (TIMER_FIRED) stands where event 5 belongs"]
+        );
         let mut events = timer_story();
         if let Some(A::WorkflowTaskCompletedEventAttributes(a)) = &mut events[3].attributes {
             a.started_event_id = 2;

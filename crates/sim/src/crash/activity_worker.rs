@@ -27,8 +27,9 @@ pub(super) fn start(world: &Arc<World>, name: &str, pollers: usize, tasks: &mut 
 async fn poll(world: Arc<World>, name: String, mut random: Random) {
     loop {
         let request = api::poll_activity(&world.queue, &name);
-        let polled =
-            world.once(|client| async move { client.poll_activity_task(request).await }).await;
+        let polled = world
+            .once(|client| async move { client.poll_activity_task(request).await })
+            .await;
         if let Some(task) = polled.ok().filter(|task| !task.task_token.is_empty()) {
             handle(&world, task, Random::new(random.draw())).await;
         }
@@ -59,7 +60,10 @@ pub(super) async fn handle(world: &World, task: PollActivityTaskQueueResponse, m
         return given.finding("a task without its input");
     };
     given.check_heartbeat_details();
-    if !world.ledger.handed_out(&given.run_id, &task.activity_id, task.attempt, &given.nonce) {
+    if !world
+        .ledger
+        .handed_out(&given.run_id, &task.activity_id, task.attempt, &given.nonce)
+    {
         return;
     }
     if order.activity.once && task.attempt > 1 {
@@ -104,7 +108,10 @@ impl Given<'_> {
             let facts = self.world.ledger.facts();
             let key = (self.run_id.clone(), self.task.activity_id.clone());
             let before = facts.activities.get(&key).map_or(&[][..], Vec::as_slice);
-            let last = before.iter().rev().find(|a| a.heartbeat.is_some() || a.heartbeat_unsure);
+            let last = before
+                .iter()
+                .rev()
+                .find(|a| a.heartbeat.is_some() || a.heartbeat_unsure);
             last.filter(|last| !last.heartbeat_unsure && last.heartbeat != shown)
                 .map(|last| format!("sees heartbeat {shown:?}, not {:?}", last.heartbeat))
         };
@@ -122,8 +129,10 @@ impl Given<'_> {
             ..Default::default()
         };
         self.note(|attempt| attempt.heartbeat_unsure = true);
-        let answer =
-            self.world.once(|client| async move { client.heartbeat(request).await }).await;
+        let answer = self
+            .world
+            .once(|client| async move { client.heartbeat(request).await })
+            .await;
         if answer.is_ok() {
             self.world.ledger.acknowledged("heartbeats");
             self.note(|attempt| {
@@ -151,8 +160,9 @@ impl Given<'_> {
             Err(status) => return self.finding(&format!("completion: {status}")),
         }
         if twice {
-            let again =
-                self.world.once(|client| async move { client.complete_activity_task(request).await });
+            let again = self
+                .world
+                .once(|client| async move { client.complete_activity_task(request).await });
             if again.await.is_ok() {
                 self.finding("a second completion was taken");
             }

@@ -39,7 +39,10 @@ pub(super) async fn run(world: Arc<World>, name: String) {
             seen_closed: false,
         };
         world.ledger.facts().workflows.insert(id, workflow);
-        let caller = Caller { world: &world, plan: &plan };
+        let caller = Caller {
+            world: &world,
+            plan: &plan,
+        };
         if caller.start(&mut random).await {
             caller.signal_all(&mut random).await;
             caller.await_end().await;
@@ -71,12 +74,18 @@ impl Caller<'_> {
             workflow_task_timeout: api::millis_of(WORKFLOW_TASK_MILLIS),
             retry_policy: self.plan.fails_first.then(|| retry(3)).flatten(),
             workflow_id_reuse_policy: WorkflowIdReusePolicy::RejectDuplicate.into(),
-            ..api::start(&self.world.queue, &self.plan.id, Some(payload::of_json(self.plan)))
+            ..api::start(
+                &self.world.queue,
+                &self.plan.id,
+                Some(payload::of_json(self.plan)),
+            )
         }
     }
 
     fn finding(&self, text: &str) {
-        self.world.ledger.finding(format!("{}: {text}", self.plan.id));
+        self.world
+            .ledger
+            .finding(format!("{}: {text}", self.plan.id));
     }
 
     fn started(&self, run_id: String) {
@@ -125,7 +134,10 @@ impl Caller<'_> {
     /// One request, whatever becomes of it.
     async fn start_carelessly(&self) -> bool {
         let request = self.request();
-        let answer = self.world.once(|client| async move { client.start(request).await }).await;
+        let answer = self
+            .world
+            .once(|client| async move { client.start(request).await })
+            .await;
         match answer {
             Ok(answer) => self.started(answer.run_id),
             Err(status) if !is_answer(&status) => self.world.ledger.count("starts unsure"),
@@ -148,7 +160,10 @@ impl Caller<'_> {
             }
         };
         let ((first, first_again), (second, second_again)) = tokio::join!(rival(), rival());
-        let won = [&first, &second].iter().filter(|answer| answer.is_ok()).count();
+        let won = [&first, &second]
+            .iter()
+            .filter(|answer| answer.is_ok())
+            .count();
         if won > 1 {
             self.finding("two rival starts were both acknowledged");
         }
@@ -202,7 +217,9 @@ impl Caller<'_> {
     fn sent(&self, request_id: &str, acknowledged: bool) {
         let mut facts = self.world.ledger.facts();
         if let Some(workflow) = facts.workflows.get_mut(&self.plan.id) {
-            workflow.signals.insert(request_id.to_owned(), Signal { acknowledged });
+            workflow
+                .signals
+                .insert(request_id.to_owned(), Signal { acknowledged });
         }
     }
 
@@ -222,8 +239,10 @@ impl Caller<'_> {
                 let request = api::signal(&self.plan.id, STRAY, None);
                 self.sent(&request.request_id, false);
                 let request_id = request.request_id.clone();
-                let answer =
-                    self.world.once(|client| async move { client.signal(request).await }).await;
+                let answer = self
+                    .world
+                    .once(|client| async move { client.signal(request).await })
+                    .await;
                 self.signaled(&request_id, answer.map(drop));
             }
         }
@@ -276,10 +295,15 @@ impl Caller<'_> {
 
     fn absent(&self, status: &Status) {
         let facts = self.world.ledger.facts();
-        let known = facts.workflows.get(&self.plan.id).and_then(|known| known.run_id.clone());
+        let known = facts
+            .workflows
+            .get(&self.plan.id)
+            .and_then(|known| known.run_id.clone());
         drop(facts);
         if let Some(run_id) = known {
-            self.finding(&format!("run {run_id} was acknowledged and is gone: {status}"));
+            self.finding(&format!(
+                "run {run_id} was acknowledged and is gone: {status}"
+            ));
         }
     }
 

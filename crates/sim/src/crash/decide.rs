@@ -60,7 +60,12 @@ pub(super) fn decide(plan: &Plan, progress: &Progress, queue: &str) -> Vec<wire:
                 Some(Some(result)) => shapes.push(format!("c({result})")),
             },
             Step::TellParent(signal) => match told.next() {
-                None => return vec![tell(progress.parent.as_deref().unwrap_or_default(), *signal)],
+                None => {
+                    return vec![tell(
+                        progress.parent.as_deref().unwrap_or_default(),
+                        *signal,
+                    )];
+                }
                 Some(false) => return Vec::new(),
                 Some(true) => shapes.push(format!("p{signal}")),
             },
@@ -98,7 +103,9 @@ fn schedule(id: &str, activity: Activity, plan: &Plan, queue: &str) -> wire::Com
 fn start_child(child: &Plan, queue: &str) -> wire::Command {
     let attributes = wire::StartChildWorkflowExecutionCommandAttributes {
         workflow_id: child.id.clone(),
-        workflow_type: Some(WorkflowType { name: String::from("Doubt") }),
+        workflow_type: Some(WorkflowType {
+            name: String::from("Doubt"),
+        }),
         task_queue: api::queue(queue),
         input: Some(payload::of_json(child)),
         workflow_task_timeout: api::millis_of(WORKFLOW_TASK_MILLIS),
@@ -125,7 +132,9 @@ fn tell(parent: &str, number: u64) -> wire::Command {
 
 fn continue_as_new(rest: &Plan, queue: &str) -> wire::Command {
     let attributes = wire::ContinueAsNewWorkflowExecutionCommandAttributes {
-        workflow_type: Some(WorkflowType { name: String::from("Doubt") }),
+        workflow_type: Some(WorkflowType {
+            name: String::from("Doubt"),
+        }),
         task_queue: api::queue(queue),
         input: Some(payload::of_json(rest)),
         ..Default::default()
@@ -190,24 +199,41 @@ mod tests {
     fn steps_follow_each_other_to_the_planned_result() {
         let child = plan(vec![Step::TellParent(100)]);
         let steps = vec![
-            Step::Activities(vec![Activity { failures: 0, once: true }; 2]),
+            Step::Activities(vec![
+                Activity {
+                    failures: 0,
+                    once: true
+                };
+                2
+            ]),
             Step::Timer { millis: 5 },
             Step::Child(Box::new(child.clone())),
             Step::Signals(BTreeSet::from([0, 100])),
         ];
         let plan = plan(steps);
-        let mut progress = Progress { attempt: 1, ..Progress::default() };
-        assert_eq!(kinds(&plan, &progress), [CommandType::ScheduleActivityTask; 2]);
+        let mut progress = Progress {
+            attempt: 1,
+            ..Progress::default()
+        };
+        assert_eq!(
+            kinds(&plan, &progress),
+            [CommandType::ScheduleActivityTask; 2]
+        );
         progress.activities.insert("0.0".to_owned(), true);
         progress.activities.insert("0.1".to_owned(), false);
         assert_eq!(kinds(&plan, &progress), []);
         progress.activities.insert("0.1".to_owned(), true);
         assert_eq!(kinds(&plan, &progress), [CommandType::StartTimer]);
         progress.timers.insert("1".to_owned(), true);
-        assert_eq!(kinds(&plan, &progress), [CommandType::StartChildWorkflowExecution]);
+        assert_eq!(
+            kinds(&plan, &progress),
+            [CommandType::StartChildWorkflowExecution]
+        );
         progress.children.insert(child.id.clone(), None);
         assert_eq!(kinds(&plan, &progress), []);
-        progress.children.insert(child.id.clone(), Some(child.result()));
+        progress
+            .children
+            .insert(child.id.clone(), Some(child.result()));
         assert_eq!(kinds(&plan, &progress), []);
         progress.heard.extend([0, 100]);
         assert_eq!(result(&plan, &progress), Some(plan.result()));
@@ -215,22 +241,47 @@ mod tests {
 
     #[test]
     fn a_continued_run_goes_on_where_the_first_one_ended() {
-        let whole = plan(vec![Step::Timer { millis: 5 }, Step::ContinueAsNew, Step::TellParent(100)]);
-        let mut progress = Progress { attempt: 1, ..Progress::default() };
+        let whole = plan(vec![
+            Step::Timer { millis: 5 },
+            Step::ContinueAsNew,
+            Step::TellParent(100),
+        ]);
+        let mut progress = Progress {
+            attempt: 1,
+            ..Progress::default()
+        };
         progress.timers.insert("0".to_owned(), true);
-        assert_eq!(kinds(&whole, &progress), [CommandType::ContinueAsNewWorkflowExecution]);
+        assert_eq!(
+            kinds(&whole, &progress),
+            [CommandType::ContinueAsNewWorkflowExecution]
+        );
         let rest = whole.rest(1, BTreeSet::new());
-        let mut progress = Progress { attempt: 1, ..Progress::default() };
-        assert_eq!(kinds(&rest, &progress), [CommandType::SignalExternalWorkflowExecution]);
+        let mut progress = Progress {
+            attempt: 1,
+            ..Progress::default()
+        };
+        assert_eq!(
+            kinds(&rest, &progress),
+            [CommandType::SignalExternalWorkflowExecution]
+        );
         progress.told.insert(5, true);
         assert_eq!(result(&rest, &progress), Some(whole.result()));
     }
 
     #[test]
     fn a_workflow_that_fails_first_completes_then() {
-        let plan = Plan { fails_first: true, ..plan(vec![]) };
-        let at = |attempt| Progress { attempt, ..Progress::default() };
+        let plan = Plan {
+            fails_first: true,
+            ..plan(vec![])
+        };
+        let at = |attempt| Progress {
+            attempt,
+            ..Progress::default()
+        };
         assert_eq!(kinds(&plan, &at(1)), [CommandType::FailWorkflowExecution]);
-        assert_eq!(kinds(&plan, &at(2)), [CommandType::CompleteWorkflowExecution]);
+        assert_eq!(
+            kinds(&plan, &at(2)),
+            [CommandType::CompleteWorkflowExecution]
+        );
     }
 }

@@ -111,18 +111,30 @@ async fn live(world: &World, random: &mut Random, life_max: u64) {
     // A moment of the seed's choice: there is no condition to wait for.
     tokio::time::sleep(Duration::from_millis(random.below(life_max))).await;
     let progress = acknowledged.wait_for(|count| *count >= goal);
-    if tokio::time::timeout(Duration::from_secs(30), progress).await.is_err() {
-        world.ledger.finding(String::from("a server acknowledged nothing for 30 s"));
+    if tokio::time::timeout(Duration::from_secs(30), progress)
+        .await
+        .is_err()
+    {
+        world
+            .ledger
+            .finding(String::from("a server acknowledged nothing for 30 s"));
     }
 }
 
 async fn await_ends(world: &World, mut clients: JoinSet<()>) {
     let all = async { while clients.join_next().await.is_some() {} };
     if tokio::time::timeout(PATIENCE, all).await.is_err() {
-        let open: Vec<String> =
-            world.ledger.facts().open().into_iter().map(str::to_owned).collect();
+        let open: Vec<String> = world
+            .ledger
+            .facts()
+            .open()
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
         for id in open {
-            world.ledger.finding(format!("{id}: it does not come to an end"));
+            world
+                .ledger
+                .finding(format!("{id}: it does not come to an end"));
         }
     }
 }
@@ -132,13 +144,18 @@ async fn stop(world: &World, mut server: Server) -> Result<(), Error> {
     let (status, stderr) = server.ended().await?;
     note_panics(world, &stderr);
     if status.code() != Some(0) {
-        world.ledger.finding(format!("told to stop, the server ended with {status}"));
+        world
+            .ledger
+            .finding(format!("told to stop, the server ended with {status}"));
     }
     Ok(())
 }
 
 fn note_panics(world: &World, stderr: &str) {
-    for line in stderr.lines().filter(|line| line.contains("panicked") || line.contains("ERROR")) {
+    for line in stderr
+        .lines()
+        .filter(|line| line.contains("panicked") || line.contains("ERROR"))
+    {
         world.ledger.finding(format!("the server said: {line}"));
     }
 }
@@ -148,7 +165,9 @@ async fn check_copy(world: &World, database: &Path, folder: &Path) -> Result<(),
     let copy = folder.join("steadfast.db");
     copy_database(database, &copy)?;
     check_file(world, &copy).await?;
-    world.ledger.count("database files checked as a crash left them");
+    world
+        .ledger
+        .count("database files checked as a crash left them");
     std::fs::remove_dir_all(folder).map_err(Error::io("remove a folder"))
 }
 

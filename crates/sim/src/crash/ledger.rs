@@ -118,14 +118,22 @@ impl Ledger {
             let at_end = *place >= stored;
             let kind = event.event_type();
             !(at_end
-                && matches!(kind, EventType::WorkflowTaskScheduled | EventType::WorkflowTaskStarted))
+                && matches!(
+                    kind,
+                    EventType::WorkflowTaskScheduled | EventType::WorkflowTaskStarted
+                ))
         });
-        let shown: Vec<_> = shown.map(|(_, event)| (event.event_id, digest(event))).collect();
+        let shown: Vec<_> = shown
+            .map(|(_, event)| (event.event_id, digest(event)))
+            .collect();
         let mut facts = self.facts();
         let known = facts.events.entry(run_id.to_owned()).or_default();
         let mut changed = Vec::new();
         for (event_id, digest) in shown {
-            if known.insert(event_id, digest).is_some_and(|before| before != digest) {
+            if known
+                .insert(event_id, digest)
+                .is_some_and(|before| before != digest)
+            {
                 changed.push(event_id);
             }
         }
@@ -135,7 +143,13 @@ impl Ledger {
     }
 
     /// Notes that a worker was given an attempt; answers whether it may have it.
-    pub(super) fn handed_out(&self, run_id: &str, activity_id: &str, attempt: i32, nonce: &str) -> bool {
+    pub(super) fn handed_out(
+        &self,
+        run_id: &str,
+        activity_id: &str,
+        attempt: i32,
+        nonce: &str,
+    ) -> bool {
         let mut facts = self.facts();
         let key = (run_id.to_owned(), activity_id.to_owned());
         let attempts = facts.activities.entry(key).or_default();
@@ -185,7 +199,10 @@ impl Facts {
 
     /// Ids of all workflows that clients or workers asked for and that must have come to an end.
     pub(super) fn open(&self) -> HashSet<&str> {
-        let open = self.workflows.values().filter(|workflow| !workflow.seen_closed);
+        let open = self
+            .workflows
+            .values()
+            .filter(|workflow| !workflow.seen_closed);
         open.map(|workflow| workflow.plan.id.as_str()).collect()
     }
 }
@@ -202,7 +219,12 @@ mod tests {
     use super::*;
 
     fn event(event_id: i64, kind: EventType, task_id: i64) -> HistoryEvent {
-        HistoryEvent { event_id, event_type: kind.into(), task_id, ..Default::default() }
+        HistoryEvent {
+            event_id,
+            event_type: kind.into(),
+            task_id,
+            ..Default::default()
+        }
     }
 
     #[test]
@@ -223,7 +245,13 @@ mod tests {
         ledger.saw("r", &[first.clone(), task(2)]);
         ledger.saw("r", &[first.clone(), task(3)]);
         assert_eq!(ledger.facts().finding_count, 0);
-        ledger.saw("r", &[event(1, EventType::WorkflowExecutionStarted, 9), task(3)]);
-        assert_eq!(ledger.facts().findings, ["run r: event 1 is not what it was"]);
+        ledger.saw(
+            "r",
+            &[event(1, EventType::WorkflowExecutionStarted, 9), task(3)],
+        );
+        assert_eq!(
+            ledger.facts().findings,
+            ["run r: event 1 is not what it was"]
+        );
     }
 }

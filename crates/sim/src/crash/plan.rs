@@ -72,9 +72,13 @@ impl Plan {
         for _ in 0..count {
             let step = match random.below(100) {
                 0..45 => Step::Activities(activities(random)),
-                45..60 => Step::Timer { millis: random.below(600) },
+                45..60 => Step::Timer {
+                    millis: random.below(600),
+                },
                 // What follows needs each signal and each child once, so nothing that is done again.
-                _ if fails_first => Step::Timer { millis: random.below(100) },
+                _ if fails_first => Step::Timer {
+                    millis: random.below(100),
+                },
                 60..78 => {
                     signals += 1 + random.below(3);
                     Step::Signals((0..signals).collect())
@@ -102,7 +106,10 @@ impl Plan {
             Step::Signals(numbers) => Some(numbers),
             _ => None,
         });
-        sets.flatten().copied().filter(|number| *number < TOLD_BY_CHILD).collect()
+        sets.flatten()
+            .copied()
+            .filter(|number| *number < TOLD_BY_CHILD)
+            .collect()
     }
 
     /// The signals that it sends to its parent.
@@ -131,7 +138,10 @@ impl Plan {
 
     /// What the workflow says in the end: how many steps the last run ended with, and their shapes.
     pub(super) fn result(&self) -> String {
-        let continued = self.steps.iter().rposition(|step| *step == Step::ContinueAsNew);
+        let continued = self
+            .steps
+            .iter()
+            .rposition(|step| *step == Step::ContinueAsNew);
         let first = continued.map_or(0, |at| at + 1);
         let shapes: Vec<String> = self.steps[first..].iter().map(Step::shape).collect();
         format!("{}:{}:{}", self.id, self.offset + first, shapes.join(","))
@@ -161,8 +171,15 @@ fn activities(random: &mut Random) -> Vec<Activity> {
     let count = 1 + random.below(4);
     let draw = |_| {
         let once = random.percent(25);
-        let failures = if !once && random.percent(25) { 1 + random.below(2) } else { 0 };
-        Activity { failures: failures as i32, once }
+        let failures = if !once && random.percent(25) {
+            1 + random.below(2)
+        } else {
+            0
+        };
+        Activity {
+            failures: failures as i32,
+            once,
+        }
     };
     (0..count).map(draw).collect()
 }
@@ -173,7 +190,9 @@ fn child(parent: &str, index: usize, random: &mut Random) -> Step {
         steps.push(Step::TellParent(TOLD_BY_CHILD + index as u64));
     }
     if random.percent(30) {
-        steps.push(Step::Timer { millis: random.below(200) });
+        steps.push(Step::Timer {
+            millis: random.below(200),
+        });
     }
     Step::Child(Box::new(Plan {
         id: Plan::child_id(parent, index),
@@ -190,7 +209,9 @@ mod tests {
     use super::*;
 
     fn drawn() -> Vec<Plan> {
-        (0..300).map(|n| Plan::draw("w", &mut Random::new(n))).collect()
+        (0..300)
+            .map(|n| Plan::draw("w", &mut Random::new(n)))
+            .collect()
     }
 
     #[test]
@@ -198,13 +219,25 @@ mod tests {
         let plans = drawn();
         let steps: Vec<&Step> = plans.iter().flat_map(|plan| &plan.steps).collect();
         let has = |test: fn(&Step) -> bool| steps.iter().any(|step| test(step));
-        assert!(has(|s| matches!(s, Step::Activities(list) if list.iter().any(|a| a.once))));
-        assert!(has(|s| matches!(s, Step::Activities(list) if list.iter().any(|a| a.failures > 1))));
+        assert!(has(
+            |s| matches!(s, Step::Activities(list) if list.iter().any(|a| a.once))
+        ));
+        assert!(has(
+            |s| matches!(s, Step::Activities(list) if list.iter().any(|a| a.failures > 1))
+        ));
         assert!(has(|s| matches!(s, Step::Timer { .. })));
-        assert!(has(|s| matches!(s, Step::Signals(numbers) if numbers.len() > 1)));
-        assert!(has(|s| matches!(s, Step::Child(plan) if !plan.told().is_empty())));
+        assert!(has(
+            |s| matches!(s, Step::Signals(numbers) if numbers.len() > 1)
+        ));
+        assert!(has(
+            |s| matches!(s, Step::Child(plan) if !plan.told().is_empty())
+        ));
         assert!(has(|s| *s == Step::ContinueAsNew));
-        assert!(plans.iter().any(|plan| plan.fails_first && !plan.has_one_run()));
+        assert!(
+            plans
+                .iter()
+                .any(|plan| plan.fails_first && !plan.has_one_run())
+        );
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub(super) struct Progress {
     /// What no plan expects to happen.
     pub(super) surprises: Vec<String>,
     /// Activity ids by scheduled event.
-    scheduled: BTreeMap<i64, String>,
+    pub(super) scheduled: BTreeMap<i64, String>,
 }
 
 impl Progress {
@@ -53,7 +53,10 @@ impl Progress {
             A::WorkflowExecutionStartedEventAttributes(a) => {
                 self.plan = payload::to_json(a.input.as_ref());
                 self.attempt = a.attempt;
-                self.parent = a.parent_workflow_execution.as_ref().map(|p| p.workflow_id.clone());
+                self.parent = a
+                    .parent_workflow_execution
+                    .as_ref()
+                    .map(|p| p.workflow_id.clone());
             }
             A::ActivityTaskScheduledEventAttributes(a) => {
                 self.scheduled.insert(event_id, a.activity_id.clone());
@@ -62,7 +65,8 @@ impl Progress {
             A::ActivityTaskCompletedEventAttributes(a) => self.ended(a.scheduled_event_id),
             A::ActivityTaskTimedOutEventAttributes(a) => self.ended(a.scheduled_event_id),
             A::ActivityTaskFailedEventAttributes(_) => {
-                self.surprises.push(String::from("an activity failed for good"));
+                self.surprises
+                    .push(String::from("an activity failed for good"));
             }
             A::TimerStartedEventAttributes(a) => {
                 self.timers.insert(a.timer_id.clone(), false);
@@ -77,7 +81,8 @@ impl Progress {
                 self.children.insert(a.workflow_id.clone(), None);
             }
             A::StartChildWorkflowExecutionFailedEventAttributes(a) => {
-                self.surprises.push(format!("child {} was not started", a.workflow_id));
+                self.surprises
+                    .push(format!("child {} was not started", a.workflow_id));
             }
             A::ChildWorkflowExecutionCompletedEventAttributes(a) => {
                 let id = a.workflow_execution.clone().unwrap_or_default().workflow_id;
@@ -88,7 +93,8 @@ impl Progress {
             | A::ChildWorkflowExecutionTerminatedEventAttributes(_)
             | A::ChildWorkflowExecutionTimedOutEventAttributes(_)
             | A::ChildWorkflowExecutionCanceledEventAttributes(_) => {
-                self.surprises.push(String::from("a child did not complete"));
+                self.surprises
+                    .push(String::from("a child did not complete"));
             }
             A::SignalExternalWorkflowExecutionInitiatedEventAttributes(_) => {
                 self.told.insert(event_id, false);
@@ -97,7 +103,8 @@ impl Progress {
                 self.told.insert(a.initiated_event_id, true);
             }
             A::SignalExternalWorkflowExecutionFailedEventAttributes(_) => {
-                self.surprises.push(String::from("the parent could not be told"));
+                self.surprises
+                    .push(String::from("the parent could not be told"));
             }
             _ => {}
         }

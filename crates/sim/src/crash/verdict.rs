@@ -53,7 +53,11 @@ pub(super) async fn of_all_histories(world: &Arc<World>) -> Result<(), Error> {
         problems.extend(found.into_iter().map(|problem| format!("{id}: {problem}")));
     }
     let known: BTreeSet<&String> = histories.values().flat_map(BTreeMap::keys).collect();
-    let lost = facts.activities.keys().map(|(run_id, _)| run_id).find(|run| !known.contains(run));
+    let lost = facts
+        .activities
+        .keys()
+        .map(|(run_id, _)| run_id)
+        .find(|run| !known.contains(run));
     problems.extend(lost.map(|run_id| format!("run {run_id} had activities and is gone")));
     for problem in problems {
         facts.finding(problem);
@@ -69,7 +73,10 @@ async fn list(world: &World) -> Result<Vec<WorkflowExecutionInfo>, Error> {
     };
     let mut all = Vec::new();
     loop {
-        let page = client.list(request.clone()).await.map_err(refused("ListWorkflowExecutions"))?;
+        let page = client
+            .list(request.clone())
+            .await
+            .map_err(refused("ListWorkflowExecutions"))?;
         all.extend(page.executions);
         if page.next_page_token.is_empty() {
             return Ok(all);
@@ -85,7 +92,10 @@ async fn read(world: &World, id: &str, run_id: &str) -> Result<Vec<HistoryEvent>
 }
 
 fn refused(method: &'static str) -> impl FnOnce(tonic::Status) -> Error {
-    move |status| Error::Call { method, status: Box::new(status) }
+    move |status| Error::Call {
+        method,
+        status: Box::new(status),
+    }
 }
 
 /// The list says what the history says.
@@ -93,7 +103,10 @@ fn check_listed(info: &WorkflowExecutionInfo, events: &[HistoryEvent]) -> Vec<St
     let mut problems = Vec::new();
     let status = events.last().map_or(Status::Unspecified, status_after);
     if info.status() != status {
-        problems.push(format!("it is listed as {:?}, but is {status:?}", info.status()));
+        problems.push(format!(
+            "it is listed as {:?}, but is {status:?}",
+            info.status()
+        ));
     }
     if status == Status::Running {
         problems.push(String::from("it is open for ever"));
@@ -143,11 +156,19 @@ fn status_after(last: &HistoryEvent) -> Status {
 
 /// What somebody was shown of this run is still there.
 fn check_shown(facts: &Facts, run_id: &str, events: &[HistoryEvent]) -> Vec<String> {
-    let Some(shown) = facts.events.get(run_id) else { return Vec::new() };
-    let now: BTreeMap<i64, u64> =
-        events.iter().map(|event| (event.event_id, digest(event))).collect();
-    let changed = shown.iter().filter(|(id, digest)| now.get(id) != Some(digest));
-    changed.map(|(id, _)| format!("event {id} was shown and is not what it was")).collect()
+    let Some(shown) = facts.events.get(run_id) else {
+        return Vec::new();
+    };
+    let now: BTreeMap<i64, u64> = events
+        .iter()
+        .map(|event| (event.event_id, digest(event)))
+        .collect();
+    let changed = shown
+        .iter()
+        .filter(|(id, digest)| now.get(id) != Some(digest));
+    changed
+        .map(|(id, _)| format!("event {id} was shown and is not what it was"))
+        .collect()
 }
 
 /// A completion that was acknowledged is in the history, and nobody else's stands in its place.
@@ -160,12 +181,19 @@ fn check_workflow_tasks(facts: &Facts, run_id: &str, events: &[HistoryEvent]) ->
     }
     // The ledger is keyed by run and event; a run has few events, the ledger many entries.
     let mut problems = Vec::new();
-    for event in events.iter().filter(|e| e.event_type() == EventType::WorkflowTaskStarted) {
+    for event in events
+        .iter()
+        .filter(|e| e.event_type() == EventType::WorkflowTaskStarted)
+    {
         let key = (run_id.to_owned(), event.event_id);
-        let Some(acknowledged) = facts.workflow_tasks.get(&key) else { continue };
+        let Some(acknowledged) = facts.workflow_tasks.get(&key) else {
+            continue;
+        };
         if identities.get(&event.event_id) != Some(&acknowledged.as_str()) {
             let id = event.event_id;
-            problems.push(format!("the acknowledged completion of task {id} is not there"));
+            problems.push(format!(
+                "the acknowledged completion of task {id} is not there"
+            ));
         }
     }
     problems
@@ -192,7 +220,10 @@ fn check_activities(facts: &Facts, run_id: &str, events: &[HistoryEvent]) -> Vec
         match &event.attributes {
             Some(A::ActivityTaskScheduledEventAttributes(a)) => {
                 ids.insert(event.event_id, a.activity_id.clone());
-                let max = a.retry_policy.as_ref().map_or(0, |policy| policy.maximum_attempts);
+                let max = a
+                    .retry_policy
+                    .as_ref()
+                    .map_or(0, |policy| policy.maximum_attempts);
                 tell(event.event_id, &ids, &|told| told.maximum_attempts = max);
             }
             Some(A::ActivityTaskStartedEventAttributes(a)) => {
@@ -200,7 +231,9 @@ fn check_activities(facts: &Facts, run_id: &str, events: &[HistoryEvent]) -> Vec
             }
             Some(A::ActivityTaskCompletedEventAttributes(a)) => {
                 let nonce = payload::to_json::<String>(a.result.as_ref());
-                tell(a.scheduled_event_id, &ids, &|told| told.nonce.clone_from(&nonce));
+                tell(a.scheduled_event_id, &ids, &|told| {
+                    told.nonce.clone_from(&nonce)
+                });
             }
             Some(A::ActivityTaskTimedOutEventAttributes(a)) => {
                 tell(a.scheduled_event_id, &ids, &|told| told.timed_out = true);
@@ -212,21 +245,32 @@ fn check_activities(facts: &Facts, run_id: &str, events: &[HistoryEvent]) -> Vec
     for (id, told) in &told {
         let given = facts.activities.get(&(run_id.to_owned(), id.clone()));
         let found = check_activity(told, given.map_or(&[][..], Vec::as_slice));
-        problems.extend(found.into_iter().map(|text| format!("activity {id}: {text}")));
+        problems.extend(
+            found
+                .into_iter()
+                .map(|text| format!("activity {id}: {text}")),
+        );
     }
     problems
 }
 
 fn check_activity(told: &Told, given: &[Attempt]) -> Vec<String> {
     let mut problems = Vec::new();
-    let with = |outcome| given.iter().filter(move |attempt| attempt.outcome == outcome);
+    let with = |outcome| {
+        given
+            .iter()
+            .filter(move |attempt| attempt.outcome == outcome)
+    };
     let completed: Vec<&Attempt> = with(Outcome::Completed).collect();
     if completed.len() > 1 {
         problems.push(format!("{} completions were acknowledged", completed.len()));
     }
     for attempt in &completed {
         if told.nonce.as_ref() != Some(&attempt.nonce) {
-            problems.push(format!("the completion of attempt {} is lost", attempt.attempt));
+            problems.push(format!(
+                "the completion of attempt {} is lost",
+                attempt.attempt
+            ));
         }
     }
     if let Some(nonce) = &told.nonce {
@@ -262,20 +306,37 @@ fn check_workflow(
 ) -> Vec<String> {
     let Some(runs) = runs else {
         let lost = workflow.run_id.is_some() || workflow.signals.values().any(|s| s.acknowledged);
-        return if lost { vec![String::from("it was acknowledged and is gone")] } else { Vec::new() };
+        return if lost {
+            vec![String::from("it was acknowledged and is gone")]
+        } else {
+            Vec::new()
+        };
     };
     let mut problems = Vec::new();
     let first = runs.iter().find(|(run_id, events)| {
         matches!(events.first().and_then(|event| event.attributes.as_ref()),
             Some(A::WorkflowExecutionStartedEventAttributes(a)) if a.first_execution_run_id == **run_id)
     });
-    let Some((first, _)) = first else { return vec![String::from("it has no first run")] };
+    let Some((first, _)) = first else {
+        return vec![String::from("it has no first run")];
+    };
     let chain = chain(first, runs);
     if chain.len() != runs.len() {
-        problems.push(format!("{} runs, but {} in the chain", runs.len(), chain.len()));
+        problems.push(format!(
+            "{} runs, but {} in the chain",
+            runs.len(),
+            chain.len()
+        ));
     }
-    if workflow.run_id.as_ref().is_some_and(|run_id| !chain.contains(&run_id.as_str())) {
-        problems.push(format!("run {:?} was acknowledged, run {first} exists", workflow.run_id));
+    if workflow
+        .run_id
+        .as_ref()
+        .is_some_and(|run_id| !chain.contains(&run_id.as_str()))
+    {
+        problems.push(format!(
+            "run {:?} was acknowledged, run {first} exists",
+            workflow.run_id
+        ));
     }
     let mut taken: BTreeMap<&str, usize> = BTreeMap::new();
     for event in runs.values().flatten() {
@@ -286,9 +347,18 @@ fn check_workflow(
     for (request_id, signal) in &workflow.signals {
         let times = taken.get(request_id.as_str()).copied().unwrap_or_default();
         // A repeated signal is recognised by the run that took it, not by the one that follows.
-        let often = times > if workflow.plan.has_one_run() { 1 } else { chain.len() };
+        let often = times
+            > if workflow.plan.has_one_run() {
+                1
+            } else {
+                chain.len()
+            };
         if often || (signal.acknowledged && times == 0) {
-            let said = if signal.acknowledged { "acknowledged" } else { "unsure" };
+            let said = if signal.acknowledged {
+                "acknowledged"
+            } else {
+                "unsure"
+            };
             problems.push(format!("{said} signal {request_id} is there {times} times"));
         }
     }
@@ -325,13 +395,23 @@ mod tests {
     }
 
     fn told(attempt: i32, nonce: Option<&str>) -> Told {
-        Told { attempt, nonce: nonce.map(str::to_owned), ..Told::default() }
+        Told {
+            attempt,
+            nonce: nonce.map(str::to_owned),
+            ..Told::default()
+        }
     }
 
     #[test]
     fn an_acknowledged_completion_is_the_result() {
-        let given = [attempt(1, "x", Outcome::Failed), attempt(2, "y", Outcome::Completed)];
-        assert_eq!(check_activity(&told(2, Some("y")), &given), Vec::<String>::new());
+        let given = [
+            attempt(1, "x", Outcome::Failed),
+            attempt(2, "y", Outcome::Completed),
+        ];
+        assert_eq!(
+            check_activity(&told(2, Some("y")), &given),
+            Vec::<String>::new()
+        );
         assert_eq!(
             check_activity(&told(1, Some("x")), &given),
             [
@@ -342,15 +422,28 @@ mod tests {
         );
         assert_eq!(
             check_activity(&told(2, Some("z")), &given),
-            ["the completion of attempt 2 is lost", "it has a result that no worker gave"]
+            [
+                "the completion of attempt 2 is lost",
+                "it has a result that no worker gave"
+            ]
         );
     }
 
     #[test]
     fn once_means_at_most_once() {
-        let once = Told { maximum_attempts: 1, timed_out: true, ..told(1, None) };
-        assert_eq!(check_activity(&once, &[attempt(1, "x", Outcome::Unsure)]), Vec::<String>::new());
-        let twice = [attempt(1, "x", Outcome::Unsure), attempt(1, "y", Outcome::Unsure)];
+        let once = Told {
+            maximum_attempts: 1,
+            timed_out: true,
+            ..told(1, None)
+        };
+        assert_eq!(
+            check_activity(&once, &[attempt(1, "x", Outcome::Unsure)]),
+            Vec::<String>::new()
+        );
+        let twice = [
+            attempt(1, "x", Outcome::Unsure),
+            attempt(1, "y", Outcome::Unsure),
+        ];
         assert_eq!(check_activity(&once, &twice), ["it was handed out 2 times"]);
     }
 }

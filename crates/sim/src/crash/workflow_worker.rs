@@ -24,7 +24,9 @@ pub(super) fn start(world: &Arc<World>, name: &str, sticky: bool, tasks: &mut Jo
     let worker = Arc::new(Worker {
         world: Arc::clone(world),
         name: name.to_owned(),
-        sticky: sticky.then(|| api::sticky_queue(&own, &world.queue)).flatten(),
+        sticky: sticky
+            .then(|| api::sticky_queue(&own, &world.queue))
+            .flatten(),
     });
     for poller in 0..2 {
         tasks.spawn(Arc::clone(&worker).poll(api::queue(&world.queue), poller));
@@ -70,10 +72,14 @@ impl Worker {
         self.world.ledger.saw(&run_id, &events);
         let progress = Progress::of(&events, task.started_event_id);
         for surprise in &progress.surprises {
-            self.world.ledger.finding(format!("{workflow_id} {run_id}: {surprise}"));
+            self.world
+                .ledger
+                .finding(format!("{workflow_id} {run_id}: {surprise}"));
         }
         let Some(plan) = progress.plan.clone() else {
-            self.world.ledger.finding(format!("{workflow_id} {run_id}: a task without the input"));
+            self.world
+                .ledger
+                .finding(format!("{workflow_id} {run_id}: a task without the input"));
             return None;
         };
         match random.below(100) {
@@ -102,7 +108,11 @@ impl Worker {
             // A stale token after a crash; buffered events before a close command.
             .ok()?;
         let key = (run_id.clone(), task.started_event_id);
-        self.world.ledger.facts().workflow_tasks.insert(key, identity);
+        self.world
+            .ledger
+            .facts()
+            .workflow_tasks
+            .insert(key, identity);
         self.world.ledger.acknowledged("workflow tasks completed");
         for task in answer.activity_tasks {
             let world = Arc::clone(&self.world);
@@ -125,8 +135,10 @@ impl Worker {
             identity: self.name.clone(),
             ..Default::default()
         };
-        let answer =
-            self.world.once(|client| async move { client.fail_workflow_task(request).await }).await;
+        let answer = self
+            .world
+            .once(|client| async move { client.fail_workflow_task(request).await })
+            .await;
         if answer.is_ok() {
             self.world.ledger.acknowledged("workflow tasks failed");
         }

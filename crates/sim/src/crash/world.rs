@@ -73,7 +73,10 @@ impl World {
 
     /// Makes a call again and again until the server answers it. Answers too whether an earlier try may
     /// have reached it.
-    pub(super) async fn insist<T, F>(&self, mut call: impl FnMut(Client) -> F) -> (Result<T, Status>, bool)
+    pub(super) async fn insist<T, F>(
+        &self,
+        mut call: impl FnMut(Client) -> F,
+    ) -> (Result<T, Status>, bool)
     where
         F: Future<Output = Result<T, Status>>,
     {

@@ -18,7 +18,11 @@ async fn the_server_keeps_its_promises_over_fifteen_kills() {
         folder: folder.path().to_owned(),
     };
     let report = crash::run(&options).await.unwrap();
-    let kept = if report.finding_count == 0 { None } else { Some(folder.keep()) };
+    let kept = if report.finding_count == 0 {
+        None
+    } else {
+        Some(folder.keep())
+    };
     assert!(
         report.findings.is_empty(),
         "seed {seed}, database in {kept:?}: {} findings, such as:\n{}",
@@ -26,7 +30,18 @@ async fn the_server_keeps_its_promises_over_fifteen_kills() {
         report.findings.join("\n")
     );
     // A run in which nothing happened proves nothing.
-    for what in ["kills", "starts", "signals", "activities completed", "heartbeats", "workflows ended"] {
-        assert!(report.counts.get(what).is_some_and(|count| *count >= 15), "{what}: {:?}", report.counts);
+    for what in [
+        "kills",
+        "starts",
+        "signals",
+        "activities completed",
+        "heartbeats",
+        "workflows ended",
+    ] {
+        assert!(
+            report.counts.get(what).is_some_and(|count| *count >= 15),
+            "{what}: {:?}",
+            report.counts
+        );
     }
 }

@@ -14,10 +14,10 @@ use tonic::{Code, Status};
 
 use crate::scene::QUEUE;
 
-/// A way to take all room from a server, and to give it back.
+/// A way to take all room from a server, and to give it back to it, or to none that has ended.
 trait Squeeze {
     fn fill(&mut self, server: &Server);
-    fn relieve(&mut self, server: &Server);
+    fn relieve(&mut self, server: Option<&Server>);
 }
 
 /// A small file system of its own. Only root may mount one.
@@ -29,7 +29,9 @@ impl SmallDisk {
     fn mount(place: &Path) -> Option<Self> {
         let options = c"size=48m";
         let mounted = mount("tmpfs", place, "tmpfs", MountFlags::empty(), Some(options));
-        mounted.ok().map(|()| Self { place: place.to_owned() })
+        mounted.ok().map(|()| Self {
+            place: place.to_owned(),
+        })
     }
 
     fn ballast(&self) -> PathBuf {
@@ -48,7 +50,7 @@ impl Squeeze for SmallDisk {
         }
     }
 
-    fn relieve(&mut self, _server: &Server) {
+    fn relieve(&mut self, _server: Option<&Server>) {
         fs::remove_file(self.ballast()).unwrap();
     }
 }
@@ -67,18 +69,28 @@ impl Squeeze for FileLimit {
         server.limit_file_size(Some(4096)).unwrap();
     }
 
-    fn relieve(&mut self, server: &Server) {
-        server.limit_file_size(None).unwrap();
+    fn relieve(&mut self, server: Option<&Server>) {
+        // One that has ended took its limit with it.
+        if let Some(server) = server {
+            server.limit_file_size(None).unwrap();
+        }
     }
 }
 
 async fn start(client: &Client, id: &str) -> Result<String, Status> {
     let input = payload::of_bytes(vec![b'x'; 100_000].into());
-    client.start(api::start(QUEUE, id, Some(input))).await.map(|answer| answer.run_id)
+    client
+        .start(api::start(QUEUE, id, Some(input)))
+        .await
+        .map(|answer| answer.run_id)
 }
 
 /// Starts workflows until one is refused; notes those that were taken.
-async fn start_until_refused(client: &Client, name: &str, taken: &mut Vec<(String, String)>) -> Status {
+async fn start_until_refused(
+    client: &Client,
+    name: &str,
+    taken: &mut Vec<(String, String)>,
+) -> Status {
     for number in 0..2_000 {
         let id = format!("{name}-{number}");
         match start(client, &id).await {
@@ -89,19 +101,23 @@ async fn start_until_refused(client: &Client, name: &str, taken: &mut Vec<(Strin
     panic!("the disk is never full");
 }
 
-/// Starts a workflow as soon as the server takes one.
-async fn start_when_possible(client: &Client, id: &str) -> (String, String) {
-    let request = api::start(QUEUE, id, None);
-    let one_is_taken = async {
+/// Makes a call until the server takes it; there is nothing but UNAVAILABLE before. Shards notice one after the
+/// other that there is room again.
+async fn when_possible<T, F>(call: impl Fn() -> F) -> T
+where
+    F: Future<Output = Result<T, Status>>,
+{
+    let taken = async {
         loop {
-            match client.start(request.clone()).await {
-                Ok(answer) => return answer.run_id,
+            match call().await {
+                Ok(answer) => return answer,
                 Err(status) => assert_eq!(status.code(), Code::Unavailable, "{status}"),
             }
         }
     };
-    let run_id = tokio::time::timeout(api::SHORT, one_is_taken).await.expect("it does not go on");
-    (id.to_owned(), run_id)
+    tokio::time::timeout(api::SHORT, taken)
+        .await
+        .expect("it does not go on")
 }
 
 async fn story(mut squeeze: impl Squeeze, folder: &Path) {
@@ -112,24 +128,42 @@ async fn story(mut squeeze: impl Squeeze, folder: &Path) {
     let mut taken = Vec::new();
     for round in 0..3 {
         let sure = format!("before-{round}");
-        taken.push((sure.clone(), start(&client, &sure).await.unwrap()));
+        let before = api::start(QUEUE, &sure, None);
+        let run_id = when_possible(|| client.start(before.clone())).await.run_id;
+        taken.push((sure.clone(), run_id));
         squeeze.fill(&server);
         let status = start_until_refused(&client, &format!("full-{round}"), &mut taken).await;
         assert_eq!(status.code(), Code::Unavailable, "{status}");
-        // What is there can be read meanwhile, and a signal is refused as cleanly.
-        assert!(!client.whole_history(&sure, "").await.unwrap().is_empty());
+        // A shard that cannot write may refuse to read too, but never shows anything else than what is there.
+        match client.whole_history(&sure, "").await {
+            Ok(events) => assert_eq!(events.len(), 2, "{events:?}"),
+            Err(status) => assert_eq!(status.code(), Code::Unavailable, "{status}"),
+        }
         let big = payload::of_bytes(vec![b'y'; 1 << 20].into());
         let signal = client.signal(api::signal(&sure, "s", Some(big))).await;
         assert_eq!(signal.unwrap_err().code(), Code::Unavailable);
-        squeeze.relieve(&server);
-        taken.push(start_when_possible(&client, &format!("after-{round}")).await);
-        let signal = client.signal(api::signal(&sure, "s", None)).await;
-        signal.unwrap();
+        squeeze.relieve(Some(&server));
+        let id = format!("after-{round}");
+        let after = api::start(QUEUE, &id, None);
+        let run_id = when_possible(|| client.start(after.clone())).await.run_id;
+        taken.push((id, run_id));
+        let signal = api::signal(&sure, "s", None);
+        when_possible(|| client.signal(signal.clone())).await;
     }
     assert!(server.is_running());
     assert!(!server.stderr().contains("panicked"), "{}", server.stderr());
     check_all(&client, &taken).await;
     server.kill().await.unwrap();
+    let mut server = begin.serve().await.unwrap();
+    let client = server.client().await.unwrap();
+    check_all(&client, &taken).await;
+    // A server without disk can still be stopped.
+    squeeze.fill(&server);
+    start_until_refused(&client, "last", &mut taken).await;
+    server.terminate().unwrap();
+    let (status, stderr) = server.ended().await.unwrap();
+    assert_eq!(status.code(), Some(0), "{stderr}");
+    squeeze.relieve(None);
     let mut server = begin.serve().await.unwrap();
     check_all(&server.client().await.unwrap(), &taken).await;
     server.terminate().unwrap();

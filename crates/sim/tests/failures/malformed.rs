@@ -21,7 +21,15 @@ async fn assert_untouched(scene: Scene) {
     let list = scene.client.list(request).await.unwrap();
     assert_eq!(list.executions, []);
     scene.start_workflow("sound").await;
-    assert_eq!(scene.workflow_task().await.workflow_execution.unwrap().workflow_id, "sound");
+    assert_eq!(
+        scene
+            .workflow_task()
+            .await
+            .workflow_execution
+            .unwrap()
+            .workflow_id,
+        "sound"
+    );
     scene.stop().await;
 }
 
@@ -33,7 +41,10 @@ async fn bytes_that_are_no_message() {
         bytes.truncate(bytes.len() - 3);
         Bytes::from(bytes)
     };
-    for garbage in [Bytes::from_static(b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"), cut] {
+    for garbage in [
+        Bytes::from_static(b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"),
+        cut,
+    ] {
         assert_refused(
             scene.client.send_raw(START, garbage, api::SHORT).await,
             Code::Internal,
@@ -66,11 +77,22 @@ async fn a_message_that_is_too_long() {
         "grpc: received message larger than max ({} vs. 4194304)",
         request.encoded_len()
     );
-    assert_refused(scene.client.start(request).await, Code::ResourceExhausted, &message);
+    assert_refused(
+        scene.client.start(request).await,
+        Code::ResourceExhausted,
+        &message,
+    );
     // One that is allowed, with a payload that is not.
     let input = payload::of_bytes(vec![b'x'; 3 << 20].into());
-    let answer = scene.client.start(api::start(QUEUE, "long", Some(input))).await;
-    assert_refused(answer, Code::InvalidArgument, "Blob data size exceeds limit.");
+    let answer = scene
+        .client
+        .start(api::start(QUEUE, "long", Some(input)))
+        .await;
+    assert_refused(
+        answer,
+        Code::InvalidArgument,
+        "Blob data size exceeds limit.",
+    );
     assert_untouched(scene).await;
 }
 
@@ -81,7 +103,10 @@ async fn names_that_are_too_long() {
     let sound = || api::start(QUEUE, "w", None);
     let cases: Vec<(StartWorkflowExecutionRequest, &str)> = vec![
         (
-            StartWorkflowExecutionRequest { workflow_id: long.clone(), ..sound() },
+            StartWorkflowExecutionRequest {
+                workflow_id: long.clone(),
+                ..sound()
+            },
             "WorkflowId exceeds maximum allowed length (1001/1000)",
         ),
         (
@@ -92,24 +117,40 @@ async fn names_that_are_too_long() {
             "WorkflowType length exceeds limit.",
         ),
         (
-            StartWorkflowExecutionRequest { task_queue: api::queue(&long), ..sound() },
+            StartWorkflowExecutionRequest {
+                task_queue: api::queue(&long),
+                ..sound()
+            },
             "taskQueue length exceeds limit",
         ),
         (
-            StartWorkflowExecutionRequest { request_id: long.clone(), ..sound() },
+            StartWorkflowExecutionRequest {
+                request_id: long.clone(),
+                ..sound()
+            },
             "RequestId length exceeds limit.",
         ),
         (
-            StartWorkflowExecutionRequest { workflow_id: String::new(), ..sound() },
+            StartWorkflowExecutionRequest {
+                workflow_id: String::new(),
+                ..sound()
+            },
             "WorkflowId is not set on request.",
         ),
         (
-            StartWorkflowExecutionRequest { workflow_type: None, ..sound() },
+            StartWorkflowExecutionRequest {
+                workflow_type: None,
+                ..sound()
+            },
             "WorkflowType is not set on request.",
         ),
     ];
     for (request, message) in cases {
-        assert_refused(scene.client.start(request).await, Code::InvalidArgument, message);
+        assert_refused(
+            scene.client.start(request).await,
+            Code::InvalidArgument,
+            message,
+        );
     }
     assert_refused(
         scene.client.signal(api::signal("w", &long, None)).await,
@@ -118,8 +159,20 @@ async fn names_that_are_too_long() {
     );
     // A thousand bytes are fine.
     let just = "x".repeat(1_000);
-    scene.client.start(api::start(QUEUE, &just, None)).await.unwrap();
-    assert_eq!(scene.workflow_task().await.workflow_execution.unwrap().workflow_id, just);
+    scene
+        .client
+        .start(api::start(QUEUE, &just, None))
+        .await
+        .unwrap();
+    assert_eq!(
+        scene
+            .workflow_task()
+            .await
+            .workflow_execution
+            .unwrap()
+            .workflow_id,
+        just
+    );
     scene.stop().await;
 }
 
@@ -154,13 +207,19 @@ async fn noise_instead_of_http() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let scene = Scene::new().await;
     for address in [&scene.server.address, &scene.server.http_address] {
-        for noise in [&b"\x00\x01\x02\x03\xff\xfe"[..], b"GET / HTTP/9.9\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\xff\xff\xff\xff"] {
+        for noise in [
+            &b"\x00\x01\x02\x03\xff\xfe"[..],
+            b"GET / HTTP/9.9\r\n\r\n",
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\xff\xff\xff\xff",
+        ] {
             let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
             stream.write_all(noise).await.unwrap();
             stream.shutdown().await.unwrap();
             let mut answer = Vec::new();
             // It may answer or just hang up; it must not wait for ever.
-            let _ = tokio::time::timeout(api::SHORT, stream.read_to_end(&mut answer)).await.unwrap();
+            let _ = tokio::time::timeout(api::SHORT, stream.read_to_end(&mut answer))
+                .await
+                .unwrap();
         }
     }
     assert_untouched(scene).await;

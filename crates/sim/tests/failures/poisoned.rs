@@ -32,7 +32,9 @@ async fn answer(client: &Client, task: PollWorkflowTaskQueueResponse, seen: &See
         client.complete_workflow_task(completion).await.unwrap();
         seen.neighbours.send_modify(|count| *count += 1);
     } else if task.attempt % 2 == 1 {
-        let nonsense = command::CancelTimerCommandAttributes { timer_id: "none".to_owned() };
+        let nonsense = command::CancelTimerCommandAttributes {
+            timer_id: "none".to_owned(),
+        };
         let nonsense = api::command_of(
             CommandType::CancelTimer,
             Attributes::CancelTimerCommandAttributes(nonsense),
@@ -77,14 +79,26 @@ async fn a_workflow_task_that_always_fails() {
     scene.client.start(start).await.unwrap();
     let seen = Arc::new(Seen::default());
     let crew = workers(&scene.client, &seen);
-    seen.poisoned.subscribe().wait_for(|count| *count >= 2).await.unwrap();
+    seen.poisoned
+        .subscribe()
+        .wait_for(|count| *count >= 2)
+        .await
+        .unwrap();
     for number in 0..100 {
         scene.start_workflow(&format!("neighbour-{number}")).await;
     }
-    seen.neighbours.subscribe().wait_for(|count| *count >= 100).await.unwrap();
+    seen.neighbours
+        .subscribe()
+        .wait_for(|count| *count >= 100)
+        .await
+        .unwrap();
     // It still tries, and its failures leave one event, however many there were.
     let failures = *seen.poisoned.borrow();
-    seen.poisoned.subscribe().wait_for(|count| *count > failures).await.unwrap();
+    seen.poisoned
+        .subscribe()
+        .wait_for(|count| *count > failures)
+        .await
+        .unwrap();
     let failed = |events: &[String]| events.iter().filter(|e| *e == "WorkflowTaskFailed").count();
     assert_eq!(failed(&scene.events("poisoned").await), 1);
     drop(crew);
@@ -95,7 +109,11 @@ async fn a_workflow_task_that_always_fails() {
     for number in 100..120 {
         scene.start_workflow(&format!("neighbour-{number}")).await;
     }
-    seen.neighbours.subscribe().wait_for(|count| *count >= 20).await.unwrap();
+    seen.neighbours
+        .subscribe()
+        .wait_for(|count| *count >= 20)
+        .await
+        .unwrap();
     assert_eq!(failed(&scene.events("poisoned").await), 1);
     drop(_crew);
     scene.stop().await;
@@ -110,7 +128,11 @@ async fn a_history_at_its_limit() {
     let mut neighbour_is_over = false;
     let mut taken = 0;
     let refused = loop {
-        match scene.client.signal(api::signal("endless", "more", None)).await {
+        match scene
+            .client
+            .signal(api::signal("endless", "more", None))
+            .await
+        {
             Ok(_) => taken += 1,
             Err(status) => break status,
         }
@@ -121,8 +143,11 @@ async fn a_history_at_its_limit() {
                 let task = scene.workflow_task().await;
                 let id = task.workflow_execution.unwrap_or_default().workflow_id;
                 neighbour_is_over |= id == "neighbour";
-                let commands =
-                    if id == "neighbour" { vec![api::complete(None)] } else { Vec::new() };
+                let commands = if id == "neighbour" {
+                    vec![api::complete(None)]
+                } else {
+                    Vec::new()
+                };
                 scene.complete(task.task_token, commands).await.unwrap();
             }
         }
@@ -139,6 +164,14 @@ async fn a_history_at_its_limit() {
     };
     assert_eq!(reason, "Workflow history count exceeds limit.");
     let fine = scene.start_workflow("fine").await;
-    assert_eq!(scene.workflow_task().await.workflow_execution.unwrap().run_id, fine);
+    assert_eq!(
+        scene
+            .workflow_task()
+            .await
+            .workflow_execution
+            .unwrap()
+            .run_id,
+        fine
+    );
     scene.stop().await;
 }

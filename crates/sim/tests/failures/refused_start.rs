@@ -70,7 +70,10 @@ async fn a_taken_port() {
         let start = Start::on(&path).unwrap().with([flag, &port, other, "0"]);
         assert_refuses(start, &[&port, "in use", flag]).await;
     }
-    assert!(!path.exists(), "a server that cannot serve touched the database");
+    assert!(
+        !path.exists(),
+        "a server that cannot serve touched the database"
+    );
 }
 
 #[tokio::test]
@@ -79,9 +82,21 @@ async fn a_database_that_another_server_has() {
     let run_id = scene.start_workflow("w").await;
     let start = Start::on(&scene.database()).unwrap().on_free_ports();
     let path = scene.database();
-    assert_refuses(start, &[path.to_str().unwrap(), "in use by another process"]).await;
+    assert_refuses(
+        start,
+        &[path.to_str().unwrap(), "in use by another process"],
+    )
+    .await;
     // The first one goes on.
-    assert_eq!(scene.workflow_task().await.workflow_execution.unwrap().run_id, run_id);
+    assert_eq!(
+        scene
+            .workflow_task()
+            .await
+            .workflow_execution
+            .unwrap()
+            .run_id,
+        run_id
+    );
     scene.stop().await;
 }
 
@@ -157,7 +172,8 @@ async fn a_database_of_another_program() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("steadfast.db");
     let conn = Connection::open(&path).unwrap();
-    conn.execute_batch("CREATE TABLE recipes (name TEXT); INSERT INTO recipes VALUES ('soup');").unwrap();
+    conn.execute_batch("CREATE TABLE recipes (name TEXT); INSERT INTO recipes VALUES ('soup');")
+        .unwrap();
     conn.close().unwrap();
     assert_file_refused(&path, &["another program"]).await;
 }
@@ -165,9 +181,21 @@ async fn a_database_of_another_program() {
 #[tokio::test]
 async fn settings_that_make_no_sense() {
     let folder = tempfile::tempdir().unwrap();
-    let start = || Start::on(&folder.path().join("steadfast.db")).unwrap().on_free_ports();
+    let start = || {
+        Start::on(&folder.path().join("steadfast.db"))
+            .unwrap()
+            .on_free_ports()
+    };
     assert_refuses(start().with(["--no-such-flag"]), &["--no-such-flag"]).await;
-    assert_refuses(start().with(["--search-attribute", "Mine=Sometimes"]), &["Mine=Sometimes"]).await;
+    assert_refuses(
+        start().with(["--search-attribute", "Mine=Sometimes"]),
+        &["Mine=Sometimes"],
+    )
+    .await;
     let setting = "limit.historyCount.error=lots";
-    assert_refuses(start().with(["--dynamic-config-value", setting]), &[setting]).await;
+    assert_refuses(
+        start().with(["--dynamic-config-value", setting]),
+        &[setting],
+    )
+    .await;
 }

@@ -32,7 +32,11 @@ async fn under_load_nothing_acknowledged_is_lost() {
             taken
         });
     }
-    acknowledged.subscribe().wait_for(|count| *count >= 200).await.unwrap();
+    acknowledged
+        .subscribe()
+        .wait_for(|count| *count >= 200)
+        .await
+        .unwrap();
     scene.server.terminate().unwrap();
     let (status, stderr) = scene.server.ended().await.unwrap();
     assert_eq!(status.code(), Some(0), "{stderr}");
@@ -51,9 +55,14 @@ async fn long_polls_are_answered() {
     let mut scene = Scene::new().await;
     let run_id = scene.start_workflow("w").await;
     let task = scene.workflow_task().await;
-    let (a, b, c) = (scene.client.clone(), scene.client.clone(), scene.client.clone());
+    let (a, b, c) = (
+        scene.client.clone(),
+        scene.client.clone(),
+        scene.client.clone(),
+    );
     let workflow_poll = tokio::spawn(async move {
-        a.poll_workflow_task(api::poll_workflow(api::queue(QUEUE), "w")).await
+        a.poll_workflow_task(api::poll_workflow(api::queue(QUEUE), "w"))
+            .await
     });
     let activity_poll =
         tokio::spawn(async move { b.poll_activity_task(api::poll_activity(QUEUE, "w")).await });
@@ -100,8 +109,11 @@ async fn await_poller(scene: &Scene, kind: i32) {
             task_queue_type: kind,
             ..Default::default()
         };
-        let queue: DescribeTaskQueueResponse =
-            scene.client.call(method, request, api::SHORT).await.unwrap();
+        let queue: DescribeTaskQueueResponse = scene
+            .client
+            .call(method, request, api::SHORT)
+            .await
+            .unwrap();
         if !queue.pollers.is_empty() {
             return;
         }

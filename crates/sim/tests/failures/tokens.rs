@@ -24,9 +24,16 @@ async fn garbage_and_none() {
         (Bytes::new(), "Task token not set on request."),
         (garbage(), "Error deserializing task token."),
         // A field of an unknown number: it decodes, and says nothing.
-        (Bytes::from_static(b"\x78\x01"), "Error deserializing task token."),
+        (
+            Bytes::from_static(b"\x78\x01"),
+            "Error deserializing task token.",
+        ),
     ] {
-        assert_refused(scene.complete(token.clone(), vec![]).await, Code::InvalidArgument, message);
+        assert_refused(
+            scene.complete(token.clone(), vec![]).await,
+            Code::InvalidArgument,
+            message,
+        );
         assert_refused(
             scene.complete_activity(token.clone()).await,
             Code::InvalidArgument,
@@ -37,7 +44,11 @@ async fn garbage_and_none() {
             task_token: token,
             ..Default::default()
         };
-        assert_refused(scene.client.heartbeat(heartbeat).await, Code::InvalidArgument, message);
+        assert_refused(
+            scene.client.heartbeat(heartbeat).await,
+            Code::InvalidArgument,
+            message,
+        );
     }
     scene.stop().await;
 }
@@ -47,7 +58,10 @@ async fn a_workflow_task_is_completed_once() {
     let scene = Scene::new().await;
     scene.start_workflow("w").await;
     let task = scene.workflow_task().await;
-    scene.complete(task.task_token.clone(), vec![activity("a")]).await.unwrap();
+    scene
+        .complete(task.task_token.clone(), vec![activity("a")])
+        .await
+        .unwrap();
     let before = scene.events("w").await;
     let again = scene.complete(task.task_token, vec![activity("b")]).await;
     assert_refused(again, Code::NotFound, NO_TASK);
@@ -59,7 +73,10 @@ async fn a_workflow_task_is_completed_once() {
 async fn an_activity_is_completed_once() {
     let scene = Scene::new().await;
     let task = scene.started_activity("w").await;
-    scene.complete_activity(task.task_token.clone()).await.unwrap();
+    scene
+        .complete_activity(task.task_token.clone())
+        .await
+        .unwrap();
     let before = scene.events("w").await;
     assert_refused(
         scene.complete_activity(task.task_token.clone()).await,
@@ -96,7 +113,11 @@ async fn after_the_workflow_is_over() {
         scene.client.terminate_workflow(terminate).await.unwrap();
     }
     let before = (scene.events("w").await, scene.events("v").await);
-    assert_refused(scene.complete_activity(task.task_token).await, Code::NotFound, OVER);
+    assert_refused(
+        scene.complete_activity(task.task_token).await,
+        Code::NotFound,
+        OVER,
+    );
     let completed = scene.complete(workflow_task.task_token, vec![]).await;
     assert_eq!(completed.unwrap_err().code(), Code::NotFound);
     let signal = scene.client.signal(api::signal("w", "s", None)).await;
@@ -113,16 +134,24 @@ async fn a_workflow_task_from_before_a_crash_is_not_the_one_after_it() {
     scene.crash().await;
     // Nobody has it now.
     let before = scene.events("w").await;
-    let late = scene.complete(old.task_token.clone(), vec![activity("a")]).await;
+    let late = scene
+        .complete(old.task_token.clone(), vec![activity("a")])
+        .await;
     assert_refused(late, Code::NotFound, NO_TASK);
     // Now somebody else does: same task, same attempt, and still not the old one's.
     let new = scene.workflow_task().await;
-    assert_eq!((new.started_event_id, new.attempt), (old.started_event_id, old.attempt));
+    assert_eq!(
+        (new.started_event_id, new.attempt),
+        (old.started_event_id, old.attempt)
+    );
     let late = scene.complete(old.task_token, vec![activity("a")]).await;
     assert_refused(late, Code::NotFound, NO_TASK);
     // A started task shows, but is not stored.
     assert_eq!(scene.events("w").await[..before.len()], before);
-    scene.complete(new.task_token, vec![activity("b")]).await.unwrap();
+    scene
+        .complete(new.task_token, vec![activity("b")])
+        .await
+        .unwrap();
     assert_eq!(scene.activity_task().await.activity_id, "b");
     scene.stop().await;
 }
@@ -136,10 +165,18 @@ async fn an_activity_task_from_before_a_crash_is_still_good_and_nobody_elses() {
     // later, comes first.
     scene.start_workflow("v").await;
     let other = scene.workflow_task().await;
-    scene.complete(other.task_token, vec![activity("other")]).await.unwrap();
+    scene
+        .complete(other.task_token, vec![activity("other")])
+        .await
+        .unwrap();
     assert_eq!(scene.activity_task().await.activity_id, "other");
     scene.complete_activity(task.task_token).await.unwrap();
-    assert!(scene.events("w").await.contains(&"ActivityTaskCompleted".to_owned()));
+    assert!(
+        scene
+            .events("w")
+            .await
+            .contains(&"ActivityTaskCompleted".to_owned())
+    );
     scene.stop().await;
 }
 
@@ -157,8 +194,11 @@ async fn a_token_of_another_namespace() {
         name: "RegisterNamespace",
         path: "/temporal.api.workflowservice.v1.WorkflowService/RegisterNamespace",
     };
-    let _: RegisterNamespaceResponse =
-        scene.client.call(method, register, api::SHORT).await.unwrap();
+    let _: RegisterNamespaceResponse = scene
+        .client
+        .call(method, register, api::SHORT)
+        .await
+        .unwrap();
     let task = scene.started_activity("w").await;
     let before = scene.events("w").await;
     let mut stolen = api::activity_completion(task.task_token.clone(), None);
