@@ -1,5 +1,5 @@
-//! The command line: `steadfast dev`, with the flags of the reference's `temporal server start-dev`, so
-//! that scripts written for that one work.
+//! The command line: `steadfast dev`, with the flags of the reference's `temporal server start-dev`,
+//! so that scripts written for that one work.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -106,7 +106,11 @@ pub struct Dev {
     /// A search attribute to add to the namespaces above, as KEY=TYPE. Repeatable.
     ///
     /// Types: Text, Keyword, Int, Double, Bool, Datetime, KeywordList.
-    #[arg(long = "search-attribute", value_name = "KEY=TYPE", value_parser = parse_search_attribute)]
+    #[arg(
+        long = "search-attribute",
+        value_name = "KEY=TYPE",
+        value_parser = parse_search_attribute,
+    )]
     pub search_attributes: Vec<(String, SearchAttributeType)>,
 
     /// A setting by the reference's name, as KEY=JSON. Repeatable. Unknown ones are ignored.
@@ -248,7 +252,8 @@ mod tests {
     #[test]
     fn the_references_command_line_is_understood() {
         let dev = parse(
-            "steadfast server start-dev -f x.db -p 7300 --ip localhost --headless --log-level error \
+            "steadfast server start-dev -f x.db -p 7300 --ip localhost --headless \
+             --log-level error \
              -n one -n two --search-attribute A=Keyword --search-attribute B=int --http-port 7301 \
              --dynamic-config-value limit.maxIDLength=10 --sqlite-pragma journal_mode=wal \
              --log-config=true --ui-port 8300",

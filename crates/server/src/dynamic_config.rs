@@ -1,4 +1,5 @@
-//! Settings by the names of the reference's dynamic configuration, as far as they mean something here.
+//! Settings by the names of the reference's dynamic configuration, as far as they mean something
+//! here.
 
 use std::time::Duration;
 

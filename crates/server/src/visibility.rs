@@ -215,7 +215,8 @@ fn status_name(number: i64) -> &'static str {
 /// One page, and the token of the next.
 ///
 /// # Errors
-/// What the store refuses: a token that it did not give out is an unexpected error, as in the reference.
+/// What the store refuses: a token that it did not give out is an unexpected error, as in the
+/// reference.
 pub async fn list(
     store: &dyn Store,
     namespace: Uuid,

@@ -37,8 +37,8 @@ impl<M: Message> Encode for M {
     }
 }
 
-/// A reply with one more field that is encoded already. Fields may come in any order on the wire, so
-/// the field is appended; it must not be set in `message`.
+/// A reply with one more field that is encoded already. Fields may come in any order on the wire,
+/// so the field is appended; it must not be set in `message`.
 #[derive(Debug, Default)]
 pub struct Reply<M> {
     /// All other fields.

@@ -63,8 +63,8 @@ impl Metadata {
         }
     }
 
-    /// Whether events that are not stored yet are left out: command line and pages show what happened,
-    /// not what is tried (behaviour, section 4.5).
+    /// Whether events that are not stored yet are left out: command line and pages show what
+    /// happened, not what is tried (behaviour, section 4.5).
     pub(super) fn shows_stored_events_only(&self) -> bool {
         matches!(self.client_name.as_str(), "temporal-cli" | "temporal-ui")
     }
@@ -86,7 +86,8 @@ impl Metadata {
             if !Range::parse(supported).is_ok_and(|range| range.contains(&version)) {
                 let version = &self.client_version;
                 return Err(WireError::failed_precondition(format!(
-                    "Client version {version} is not supported. Server supports {name} versions: {supported}"
+                    "Client version {version} is not supported. \
+                     Server supports {name} versions: {supported}"
                 ))
                 .with(&ClientVersionNotSupportedFailure {
                     client_version: version.clone(),
@@ -108,7 +109,8 @@ impl Metadata {
             return Ok(());
         }
         Err(WireError::failed_precondition(format!(
-            "Server version {SERVER_VERSION} is not supported. Client supports server versions: {wanted}"
+            "Server version {SERVER_VERSION} is not supported. \
+             Client supports server versions: {wanted}"
         ))
         .with(&ServerVersionNotSupportedFailure {
             server_version: SERVER_VERSION.to_owned(),

@@ -22,7 +22,8 @@ use crate::matching::{QueueDescription, QueueKind};
 
 /// How the reference calls "no version".
 const UNVERSIONED: &str = "__unversioned__";
-/// The rate that the reference's queues have unless told otherwise. Ours have none, and tools expect one.
+/// The rate that the reference's queues have unless told otherwise. Ours have none, and tools
+/// expect one.
 const RATE_LIMIT: f32 = 4000.0;
 
 pub(super) async fn handle(

@@ -143,8 +143,8 @@ async fn close_event(
     Ok(response.into())
 }
 
-/// The close event as clients expect it that do not know that a completed, failed or timed out run can
-/// have a successor: they follow a continue-as-new only.
+/// The close event as clients expect it that do not know that a completed, failed or timed out run
+/// can have a successor: they follow a continue-as-new only.
 fn as_continued(close: &HistoryEvent) -> HistoryEvent {
     let mut shown = close.clone();
     let (next_run_id, failure): (&str, Option<&Failure>) = match &close.attributes {

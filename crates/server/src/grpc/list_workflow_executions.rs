@@ -1,4 +1,5 @@
-//! ListWorkflowExecutions, and ScanWorkflowExecutions, which is the same without a promise of order.
+//! ListWorkflowExecutions, and ScanWorkflowExecutions, which is the same without a promise of
+//! order.
 
 use proto::temporal::api::workflowservice::v1::{
     ListWorkflowExecutionsRequest, ListWorkflowExecutionsResponse, ScanWorkflowExecutionsRequest,

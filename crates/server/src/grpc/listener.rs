@@ -1,5 +1,6 @@
 //! The gRPC port: accepts connections and serves HTTP/2 on them until the server stops.
 
+use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,7 +79,7 @@ async fn connection(
         .max_local_error_reset_streams(None);
     let service = hyper::service::service_fn(move |request| {
         let frontend = frontend.clone();
-        async move { Ok::<_, std::convert::Infallible>(super::service::serve(frontend, request).await) }
+        async move { Ok::<_, Infallible>(super::service::serve(frontend, request).await) }
     });
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     // A little chance keeps connections that were opened together from all ending together.

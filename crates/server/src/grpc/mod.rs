@@ -4,6 +4,7 @@
 //! resolved; then the RPC's own file validates it, makes an input of it and shapes the answer. No
 //! workflow rule lives here. May depend on everything in this crate but `main`.
 //!
+//! - [`handler`]: decodes, resolves the namespace, calls the function.
 //! - [`table`]: which method is served by which function.
 //! - [`service`]: from an HTTP request to a handler and back.
 //! - [`listener`]: the port.
@@ -13,6 +14,7 @@
 #![allow(deprecated)]
 
 mod call;
+mod handler;
 mod listener;
 mod service;
 mod table;

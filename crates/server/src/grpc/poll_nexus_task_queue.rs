@@ -1,5 +1,5 @@
-//! PollNexusTaskQueue: workers poll for Nexus tasks even where there are none, so the poll is held as
-//! long as any other and then answered with nothing.
+//! PollNexusTaskQueue: workers poll for Nexus tasks even where there are none, so the poll is held
+//! as long as any other and then answered with nothing.
 
 use proto::temporal::api::workflowservice::v1::{
     PollNexusTaskQueueRequest, PollNexusTaskQueueResponse,

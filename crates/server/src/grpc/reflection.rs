@@ -22,8 +22,8 @@ pub(super) fn is_reflection(service: &str) -> bool {
 type Ask =
     Box<dyn Fn(Request<Incoming>) -> BoxFuture<'static, Response<tonic::body::Body>> + Send + Sync>;
 
-/// The two services. Each is made when it is first asked: decoded definitions take megabytes, and most
-/// servers are never asked.
+/// The two services. Each is made when it is first asked: decoded definitions take megabytes, and
+/// most servers are never asked.
 #[derive(Default)]
 pub(super) struct Reflection {
     v1: OnceLock<Option<Ask>>,

@@ -12,7 +12,7 @@ use proto::temporal::api::workflowservice::v1::{
 };
 
 use super::call::NamespaceCall;
-use super::{Server, table, task_view, validate};
+use super::{Server, handler, task_view, validate};
 use crate::error::WireError;
 use crate::wire::{self, Reply};
 
@@ -29,7 +29,7 @@ pub(super) async fn handle(
     } = call;
     validate::identity(&request.identity, &server.limits)?;
     for name in request.commands.iter().filter_map(other_namespace) {
-        table::find(&server, name)?;
+        handler::find(&server, name)?;
     }
     let (workflow_id, run_id) = (token.workflow_id.clone(), token::id(&token.run_id));
     let completed = WorkflowTaskCompleted {

@@ -14,7 +14,8 @@ use metrics::{Counter, Histogram, Label, counter, histogram};
 use tonic::Code;
 
 use super::call::Metadata;
-use super::table::{Answer, Method};
+use super::handler::Answer;
+use super::table::Method;
 use super::{Frontend, Server, health};
 use crate::error::WireError;
 use crate::wire;

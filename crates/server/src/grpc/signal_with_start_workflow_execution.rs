@@ -91,8 +91,8 @@ fn check(
     )?;
     if request.workflow_id_conflict_policy == WorkflowIdConflictPolicy::Fail as i32 {
         return Err(WireError::invalid(
-            "Invalid WorkflowIDConflictPolicy: WORKFLOW_ID_CONFLICT_POLICY_FAIL is not supported for \
-             this operation.",
+            "Invalid WorkflowIDConflictPolicy: WORKFLOW_ID_CONFLICT_POLICY_FAIL is not supported \
+             for this operation.",
         ));
     }
     validate::search_attributes(&mut request.search_attributes, namespace, limits)?;

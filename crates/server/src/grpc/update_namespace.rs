@@ -75,7 +75,8 @@ fn apply(
         let count = record.bad_binaries.len();
         if count > BAD_BINARIES_MAX {
             return Err(WireError::invalid(format!(
-                "Total resetBinaries cannot exceed the max limit: current: {count}, max: {BAD_BINARIES_MAX}"
+                "Total resetBinaries cannot exceed the max limit: \
+                 current: {count}, max: {BAD_BINARIES_MAX}"
             )));
         }
     }

@@ -206,14 +206,14 @@ pub(super) fn id_policies(reuse: i32, conflict: i32) -> Result<(), WireError> {
     let terminate_if_running = Reuse::TerminateIfRunning as i32;
     if reuse == terminate_if_running && !unset {
         return Err(WireError::invalid(
-            "Invalid WorkflowIDReusePolicy: WORKFLOW_ID_REUSE_POLICY_TERMINATE_IF_RUNNING cannot be \
-             used together with a WorkflowIDConflictPolicy",
+            "Invalid WorkflowIDReusePolicy: WORKFLOW_ID_REUSE_POLICY_TERMINATE_IF_RUNNING cannot \
+             be used together with a WorkflowIDConflictPolicy",
         ));
     }
     if reuse == Reuse::RejectDuplicate as i32 && conflict == Conflict::TerminateExisting as i32 {
         return Err(WireError::invalid(
-            "Invalid WorkflowIDReusePolicy: WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE cannot be used \
-             together with WorkflowIdConflictPolicy WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING",
+            "Invalid WorkflowIDReusePolicy: WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE cannot be \
+             used together with WorkflowIdConflictPolicy WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING",
         ));
     }
     Ok(())
@@ -384,7 +384,8 @@ mod tests {
         assert_eq!(
             message(timeout(Some(&seconds(1, -1)), "X")),
             text(
-                "An invalid X is set on request. cause: duration has seconds and nanos with different signs"
+                "An invalid X is set on request. \
+                 cause: duration has seconds and nanos with different signs"
             )
         );
     }
