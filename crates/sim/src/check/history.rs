@@ -106,11 +106,7 @@ impl Reader {
             _ if self.read_activity(event, attributes) => {}
             _ if self.read_timer(event, attributes) => {}
             _ if self.read_peer(event, attributes) => {}
-            A::WorkflowExecutionSignaledEventAttributes(a) => {
-                if !a.request_id.is_empty() && !self.signals.insert(a.request_id.clone()) {
-                    self.problem(event, "repeats a signal");
-                }
-            }
+            A::WorkflowExecutionSignaledEventAttributes(a) => self.signaled(event, &a.request_id),
             A::WorkflowExecutionCompletedEventAttributes(a) => {
                 self.commanded(event, a.workflow_task_completed_event_id);
                 self.closed = true;
@@ -252,6 +248,12 @@ impl Reader {
         };
         self.expect(event, step);
         true
+    }
+
+    fn signaled(&mut self, event: &HistoryEvent, request_id: &str) {
+        if !request_id.is_empty() && !self.signals.insert(request_id.to_owned()) {
+            self.problem(event, "repeats a signal");
+        }
     }
 
     fn expect(&mut self, event: &HistoryEvent, step: Result<(), &'static str>) {

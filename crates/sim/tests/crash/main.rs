@@ -1,5 +1,7 @@
 //! The short crash run that every change must pass. The long one is `steadfast-crash --kills 500`.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use steadfast_sim::crash::{self, Options};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
