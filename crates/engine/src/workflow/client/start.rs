@@ -221,20 +221,42 @@ fn start_part(request: SignalWithStartWorkflowExecutionRequest) -> StartWorkflow
 
 /// A request that was taken before is answered as it was then, also when its run has closed.
 fn seen_before(state: &State, wish: &Wish) -> Option<StartReply> {
-    let seen = state.request_ids.get(wish.start.request_id.as_str())?;
-    let started = seen.event_type == EventType::WorkflowExecutionStarted as i32;
-    let mut reply = reply_for(
-        state,
-        &wish.start.request_id,
-        started || wish.signal.is_some(),
-    );
+    if wish
+        .child
+        .as_ref()
+        .is_some_and(|child| is_asked_for_by(state, child))
+    {
+        return Some(first_of_chain(state, &wish.start.request_id));
+    }
+    let request_id = wish.start.request_id.as_str();
+    let seen = state.request_ids.get(request_id)?;
+    let started = *state.core.start.request_id == *request_id;
+    let signaled = seen.event_type == EventType::WorkflowExecutionSignaled as i32;
+    if signaled && !started && wish.signal.is_none() {
+        // A signal's id says nothing about starts.
+        return None;
+    }
+    let mut reply = reply_for(state, request_id, started);
     if started && wish.start.request_eager_execution {
         reply.eager_workflow_task = workflow_task_started::first_task_again(state);
     }
-    if wish.signal.is_some() {
-        reply.started = started;
-    }
     Some(reply)
+}
+
+/// Whether a run is of the chain that this very message has started: then the message comes again.
+fn is_asked_for_by(state: &State, child: &StartChild) -> bool {
+    let start = &state.core.start.attributes;
+    start.parent_workflow_execution.as_ref() == Some(&child.parent.execution)
+        && start.parent_initiated_event_id == child.parent.initiated_event_id
+}
+
+/// The parent knows a child by the first run of its chain.
+fn first_of_chain(state: &State, request_id: &str) -> StartReply {
+    let mut reply = reply_for(state, request_id, true);
+    if let Ok(first) = Uuid::parse_str(&reply.first_execution_run_id) {
+        reply.run_id = first;
+    }
+    reply
 }
 
 fn reply_for(state: &State, request_id: &str, started: bool) -> StartReply {

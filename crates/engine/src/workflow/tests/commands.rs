@@ -99,7 +99,7 @@ fn schedule_activity(words: &mut Words) -> A {
         activity_type: Some(ActivityType {
             name: words.text_or("type", "A"),
         }),
-        task_queue: words.text("queue").map(|name| queue(&name)),
+        task_queue: Some(queue(&words.text_or("queue", "q"))),
         input,
         schedule_to_close_timeout,
         schedule_to_start_timeout: words.wire_span("schedule-to-start"),

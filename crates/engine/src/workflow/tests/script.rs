@@ -410,8 +410,14 @@ fn deadline(world: &mut World, run: usize) -> String {
 pub(super) fn since(from: Timestamp, to: Timestamp) -> String {
     let nanos = to.0 - from.0;
     let sign = if nanos < 0 { '-' } else { '+' };
-    format!(
-        "{sign}{:?}",
-        std::time::Duration::from_nanos(nanos.unsigned_abs())
-    )
+    let span = std::time::Duration::from_nanos(nanos.unsigned_abs());
+    format!("{sign}{}", spelled(span))
+}
+
+/// A span, `0s` for none.
+pub(super) fn spelled(span: std::time::Duration) -> String {
+    if span.is_zero() {
+        return "0s".to_owned();
+    }
+    format!("{span:?}")
 }

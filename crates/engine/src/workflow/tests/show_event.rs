@@ -13,6 +13,7 @@ use proto::temporal::api::history::v1::{
     StartChildWorkflowExecutionInitiatedEventAttributes, WorkflowExecutionStartedEventAttributes,
 };
 
+use super::script::spelled;
 use super::show::{Line, payload_text};
 use crate::time::duration;
 use crate::workflow::command::camel;
@@ -293,11 +294,11 @@ fn activity_scheduled(line: &mut Line, a: &ActivityTaskScheduledEventAttributes)
     // Absent, which no stored event may have, would show as a dash.
     let shown = |span: &Option<proto::Duration>| match span {
         None => "-".to_owned(),
-        some => format!("{:?}", duration(some.as_ref())),
+        some => spelled(duration(some.as_ref())),
     };
     line.text("timeouts", &spans.map(shown).join("/"));
     if let Some(policy) = &a.retry_policy {
-        let interval = |span: &Option<proto::Duration>| format!("{:?}", duration(span.as_ref()));
+        let interval = |span: &Option<proto::Duration>| spelled(duration(span.as_ref()));
         let text = format!(
             "{}x{}<{}#{}",
             interval(&policy.initial_interval),
