@@ -1,10 +1,10 @@
 //! A server process: the real program on a database file of its own, and the ways to be unkind to it.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Pid, Resource, Rlimit, Signal};
@@ -18,7 +18,8 @@ use crate::error::Error;
 /// How long a start or a stop may take before the run is given up. Far more than either needs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The server program: `STEADFAST_BIN`, or what cargo built beside this program.
+/// The server program: `STEADFAST_BIN`, or what lies beside this program. Under cargo it is built first, so that no
+/// test ever asks an old server.
 ///
 /// # Errors
 /// When it is not there.
@@ -32,7 +33,30 @@ pub fn program() -> Result<PathBuf, Error> {
     if folder.ends_with("deps") {
         folder = folder.parent().unwrap_or(folder);
     }
+    if let Some(cargo) = std::env::var_os("CARGO") {
+        static BUILT: OnceLock<bool> = OnceLock::new();
+        // If it fails, cargo says why, and an old program is not used.
+        if !BUILT.get_or_init(|| build(&cargo, folder)) {
+            return Err(Error::NoServer(String::from("target: it does not build")));
+        }
+    }
     found(folder.join("steadfast"))
+}
+
+fn build(cargo: &OsStr, folder: &Path) -> bool {
+    let mut command = std::process::Command::new(cargo);
+    command.args([
+        "build",
+        "--quiet",
+        "--package",
+        "steadfast",
+        "--bin",
+        "steadfast",
+    ]);
+    if folder.ends_with("release") {
+        command.arg("--release");
+    }
+    command.status().is_ok_and(|status| status.success())
 }
 
 fn found(path: PathBuf) -> Result<PathBuf, Error> {

@@ -179,7 +179,8 @@ impl Given<'_> {
             identity: String::from("worker"),
             ..Default::default()
         };
-        // Only once: said again after a crash it could hit a later attempt.
+        self.note(|attempt| attempt.by_id = true);
+        // Only once: said again after a crash it could be another attempt's completion.
         let answer = self
             .world
             .once(|client| async move { client.complete_activity_task_by_id(request).await })

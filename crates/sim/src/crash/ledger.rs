@@ -70,6 +70,8 @@ pub(super) struct Attempt {
     pub(super) nonce: String,
     /// How the worker's answer was taken.
     pub(super) outcome: Outcome,
+    /// The answer named the activity by its id, and so met whichever attempt was the current one.
+    pub(super) by_id: bool,
     /// The last heartbeat that was acknowledged.
     pub(super) heartbeat: Option<String>,
     /// A later heartbeat of which nobody knows whether it was recorded.
@@ -158,6 +160,7 @@ impl Ledger {
             attempt,
             nonce: nonce.to_owned(),
             outcome: Outcome::Unsure,
+            by_id: false,
             heartbeat: None,
             heartbeat_unsure: false,
         });

@@ -276,10 +276,12 @@ fn check_activity(told: &Told, given: &[Attempt]) -> Vec<String> {
     if let Some(nonce) = &told.nonce {
         match given.iter().find(|attempt| attempt.nonce == *nonce) {
             None => problems.push(String::from("it has a result that no worker gave")),
-            Some(attempt) if attempt.attempt != told.attempt => problems.push(format!(
-                "attempt {} gave the result, but the history says {}",
-                attempt.attempt, told.attempt
-            )),
+            Some(attempt) if attempt.attempt != told.attempt && !attempt.by_id => {
+                problems.push(format!(
+                    "attempt {} gave the result, but the history says {}",
+                    attempt.attempt, told.attempt
+                ))
+            }
             Some(_) => {}
         }
     } else if told.maximum_attempts != 1 {
@@ -389,6 +391,7 @@ mod tests {
             attempt: number,
             nonce: nonce.to_owned(),
             outcome,
+            by_id: false,
             heartbeat: None,
             heartbeat_unsure: false,
         }
