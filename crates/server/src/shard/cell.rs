@@ -7,6 +7,7 @@ use bytes::Bytes;
 use engine::time::Timestamp;
 use engine::workflow::Record;
 use engine::workflow::state::State;
+use proto::temporal::api::history::v1::HistoryEvent;
 use proto::temporal::api::query::v1::WorkflowQuery;
 use store::ExecutionKey;
 
@@ -260,7 +261,13 @@ impl Cell {
         // Payloads of pending things are about as large as the events that brought them.
         let events = state.last_event_id().max(1);
         let event_bytes = usize::try_from(state.core.history_size / events).unwrap_or(0);
+        let close = state
+            .core
+            .close
+            .as_ref()
+            .map_or(0, |_| size_of::<HistoryEvent>());
         CELL_BYTES
+            + close
             + (pending + 1) * (PENDING_BYTES + event_bytes)
             + self.tail.bytes()
             + state.core.buffered_size

@@ -5,12 +5,28 @@
 
 use bytes::{Buf, Bytes};
 use engine::ids::EventId;
-use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
+use prost::encoding::{
+    DecodeContext, WireType, decode_key, decode_varint, encoded_len_varint, skip_field,
+};
 
 /// The field number of `History.events`.
 const EVENTS: u32 = 1;
 /// The field number of `HistoryEvent.event_id`.
 const EVENT_ID: u32 = 1;
+
+/// The events of an encoded record as a part of it, so that both share one buffer of the right size. A record's
+/// events are its first field.
+pub(super) fn of_record(record: &Bytes, history: &Bytes) -> Bytes {
+    if history.is_empty() {
+        return Bytes::new();
+    }
+    // Lengths in memory always fit.
+    let begin = 1 + encoded_len_varint(history.len() as u64);
+    match record.get(begin..begin + history.len()) {
+        Some(part) if part == history => record.slice_ref(part),
+        _ => Bytes::copy_from_slice(history),
+    }
+}
 
 /// Cuts an encoded `History` into its events, each again a valid `History`. What does not parse ends the walk:
 /// these bytes are the engine's own.
@@ -120,6 +136,20 @@ mod tests {
             split(&all).collect::<Vec<_>>(),
             (5..9).map(|i| history(i..i + 1)).collect::<Vec<_>>()
         );
+    }
+
+    #[test]
+    fn a_record_and_its_events_share_their_bytes() {
+        let record = engine::workflow::Record {
+            history: history(1..40),
+            time: 7,
+            ..Default::default()
+        };
+        let bytes = record.encode();
+        let part = of_record(&bytes, &record.history);
+        assert_eq!(part, record.history);
+        assert!(bytes.as_ptr_range().contains(&part.as_ptr()));
+        assert_eq!(of_record(&bytes, &Bytes::new()), Bytes::new());
     }
 
     #[test]

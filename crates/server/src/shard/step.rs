@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::cell::{Cell, CommitId, key_of};
 use super::counters::Counters;
+use super::events;
 use super::history::TaskHistoryPlan;
 use super::look::Look;
 use super::message::{AnswerTo, QueryAnswer, StepAnswer};
@@ -466,7 +467,11 @@ fn write_of(
 ) -> Write {
     let bytes = record.encode();
     let mut write = Write::new(cell.key.clone());
-    cell.recorded(first_event_id, record.history, bytes.clone());
+    cell.recorded(
+        first_event_id,
+        events::of_record(&bytes, &record.history),
+        bytes.clone(),
+    );
     write.record = Some(NewRecord {
         seq: cell.state.core.seq,
         bytes,
