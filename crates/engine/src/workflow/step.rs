@@ -161,9 +161,15 @@ impl<'a> Step<'a> {
             self.change(ChangeKind::Buffered(Box::new(event)));
             0
         } else {
-            // What waited when the server last stopped came first.
-            self.flush_buffer();
+            self.flush_leftovers();
             self.write_at(attributes, extras, time)
+        }
+    }
+
+    /// What waited when the server last stopped comes before anything new.
+    pub(crate) fn flush_leftovers(&mut self) {
+        if !self.task_started() {
+            self.flush_buffer();
         }
     }
 

@@ -49,10 +49,11 @@ pub(super) fn carry_out(
             "Invalid RunId set on {command}. WorkflowId={id} RunId={run} Namespace={namespace}"
         )));
     }
-    let starting = step.state.children.iter().any(|(_, child)| {
-        child.initiated.workflow_task_completed_event_id == context.completed_event_id
-            && child.initiated.workflow_id == a.workflow_id
-    });
+    // Children of this completion come after it, and nothing of another one does.
+    let own = step.state.children.from_key(&context.completed_event_id);
+    let starting = own
+        .map(|(_, child)| &child.initiated.workflow_id)
+        .any(|id| *id == a.workflow_id);
     if starting {
         return Err(bad(&format!(
             "Start and RequestCancel for child workflow is not allowed in same workflow task. Namespace={namespace} WorkflowId={id} RunId={run}"

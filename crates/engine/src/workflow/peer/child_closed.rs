@@ -23,7 +23,10 @@ pub(super) fn record(step: &mut Step<'_>, closed: ChildClosed) {
         return;
     }
     let initiated = child.initiated.clone();
-    let started = child.started.map(|(_, event_id)| event_id);
+    // The start may be among them, and gets its id.
+    step.flush_leftovers();
+    let started = step.state.children.get(&id).and_then(|child| child.started);
+    let started = started.map(|(_, event_id)| event_id);
     let started_event_id = match started {
         Some(event_id) => event_id,
         // The close overtook the answer to the start, and says the same. History shows the start first.
