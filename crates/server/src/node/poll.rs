@@ -117,7 +117,9 @@ impl Node {
                 }
                 None => Ok(None),
             };
-            if let Some(polled) = settle(delivery, polled)? {
+            let backlog_count = delivery.backlog_count();
+            if let Some(mut polled) = settle(delivery, polled)? {
+                polled.backlog_count_hint = i64::try_from(backlog_count).unwrap_or(i64::MAX);
                 return Ok(Some(polled));
             }
         }

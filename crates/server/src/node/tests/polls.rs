@@ -131,7 +131,7 @@ async fn a_backlog_is_counted() {
         .matching
         .describe(bed.namespace.id, "q", QueueKind::Workflow);
     assert_eq!(described.stats.backlog_count, 5);
-    bed.workflow_task().await;
+    assert_eq!(bed.workflow_task().await.backlog_count_hint, 4);
     let described = bed
         .node
         .matching
