@@ -65,9 +65,10 @@ impl SqliteStore {
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || {
-                writer.run(&queue);
-                // Others may have the file only now.
+                let done = writer.run(&queue);
+                // Others may have the file now.
                 drop(lock);
+                drop(done.map(|reply| reply.send(Ok(()))));
             })
             .map_err(failed)?;
         Ok(Self {
@@ -112,9 +113,9 @@ fn ready<T: Send + 'static>(answer: Result<T, StoreError>) -> Answer<T> {
 
 impl Drop for SqliteStore {
     fn drop(&mut self) {
-        self.readers.close();
+        let readers = self.readers.close();
         let (reply, _answer) = oneshot::channel();
-        drop(self.writer.send(Item::Close { reply }));
+        drop(self.writer.send(Item::Close { readers, reply }));
         let thread = self
             .thread
             .lock()
@@ -221,7 +222,7 @@ impl Store for SqliteStore {
     }
 
     fn close(&self) -> Answer<()> {
-        self.readers.close();
-        self.send(|reply| Item::Close { reply })
+        let readers = self.readers.close();
+        self.send(|reply| Item::Close { readers, reply })
     }
 }

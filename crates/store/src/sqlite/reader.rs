@@ -5,8 +5,10 @@
 //! for wakes have one to themselves: a deadline never queues behind a list.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -39,24 +41,29 @@ pub(super) struct Readers {
     idle: Mutex<Option<Vec<Connection>>>,
     /// `None` once the store is closed, which ends the threads.
     lanes: Mutex<Option<Lanes>>,
+    /// The store is being closed: scans are given up.
+    closing: Arc<AtomicBool>,
 }
 
 struct Lanes {
     lists: Sender<Job>,
     wakes: Sender<Job>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl Readers {
     pub(super) fn start(path: &Path) -> std::io::Result<Self> {
+        let mut threads = Vec::new();
         let lanes = Lanes {
-            lists: start_threads(path, "store-list", LIST_THREADS)?,
-            wakes: start_threads(path, "store-wakes", 1)?,
+            lists: start_threads(path, "store-list", LIST_THREADS, &mut threads)?,
+            wakes: start_threads(path, "store-wakes", 1, &mut threads)?,
+            threads,
         };
-        let idle = Mutex::new(Some(Vec::new()));
         Ok(Self {
             path: path.into(),
-            idle,
+            idle: Mutex::new(Some(Vec::new())),
             lanes: Mutex::new(Some(lanes)),
+            closing: Arc::default(),
         })
     }
 
@@ -89,12 +96,13 @@ impl Readers {
         let (reply, answer) = oneshot::channel();
         let waiting = Arc::new(());
         let watch = Arc::downgrade(&waiting);
-        let path = self.path.clone();
+        let (path, closing) = (self.path.clone(), self.closing.clone());
         let job: Job = Box::new(move |conn| {
             if reply.is_closed() {
                 return;
             }
-            let given_up = move || watch.strong_count() == 0;
+            let closes = closing.clone();
+            let given_up = move || watch.strong_count() == 0 || closes.load(Ordering::Relaxed);
             let answer = conn
                 .progress_handler(STEPS_BETWEEN_LOOKS, Some(given_up))
                 .map_err(Failure::from)
@@ -105,7 +113,10 @@ impl Readers {
                     transaction.commit()?;
                     Ok(answer)
                 })
-                .map_err(|failure| failure.into_error(&path));
+                .map_err(|failure| match closing.load(Ordering::Relaxed) {
+                    true => StoreError::Closed,
+                    false => failure.into_error(&path),
+                });
             // Nobody may wait any more.
             drop(reply.send(answer));
         });
@@ -123,10 +134,17 @@ impl Readers {
         })
     }
 
-    /// Lets go of all connections as soon as nobody reads with them any more.
-    pub(super) fn close(&self) {
+    /// Gives up what is being read and lets go of all connections. The last are gone when these threads have
+    /// ended.
+    pub(super) fn close(&self) -> Vec<JoinHandle<()>> {
+        self.closing.store(true, Ordering::Relaxed);
         *self.idle() = None;
-        *self.lanes.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let lanes = self
+            .lanes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        lanes.map(|lanes| lanes.threads).unwrap_or_default()
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Option<Vec<Connection>>> {
@@ -172,14 +190,18 @@ fn in_transaction<T>(
     Ok(answer)
 }
 
-fn start_threads(path: &Path, name: &str, count: usize) -> std::io::Result<Sender<Job>> {
+fn start_threads(
+    path: &Path,
+    name: &str,
+    count: usize,
+    threads: &mut Vec<JoinHandle<()>>,
+) -> std::io::Result<Sender<Job>> {
     let (sender, jobs) = channel::<Job>();
     let jobs = Arc::new(Mutex::new(jobs));
     for _ in 0..count {
         let (path, jobs) = (path.to_owned(), jobs.clone());
-        std::thread::Builder::new()
-            .name(name.into())
-            .spawn(move || work(&path, &jobs))?;
+        let thread = std::thread::Builder::new().name(name.into());
+        threads.push(thread.spawn(move || work(&path, &jobs))?);
     }
     Ok(sender)
 }

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
+use std::thread::JoinHandle;
 
 use bytes::Bytes;
 use rusqlite::{Connection, TransactionBehavior, params};
@@ -49,7 +50,9 @@ pub(super) enum Item {
     },
     /// The checkpoint thread has copied all but the pages written since.
     FinishCheckpoint,
+    /// Close after these threads, which are about to end, have let go of the file.
     Close {
+        readers: Vec<JoinHandle<()>>,
         reply: Reply<()>,
     },
 }
@@ -87,7 +90,7 @@ impl Item {
             Self::Commit { reply, .. }
             | Self::MetaPut { reply, .. }
             | Self::SizeMax { reply, .. }
-            | Self::Close { reply } => drop(reply.send(Err(error))),
+            | Self::Close { reply, .. } => drop(reply.send(Err(error))),
             Self::OpenEpoch { reply, .. } => drop(reply.send(Err(error))),
             Self::FinishCheckpoint => {}
         }
@@ -181,14 +184,16 @@ impl Writer {
         })
     }
 
-    /// Works until it is told to close.
-    pub(super) fn run(mut self, queue: &Receiver<Item>) {
+    /// Works until it is told to close, and answers whom to tell that it is done.
+    pub(super) fn run(mut self, queue: &Receiver<Item>) -> Option<Reply<()>> {
         let mut next = None;
         while let Some(first) = next.take().or_else(|| queue.recv().ok()) {
             match first {
-                Item::Close { reply } => {
+                Item::Close { readers, reply } => {
+                    // They can only have panicked, and their connections are closed all the same.
+                    readers.into_iter().for_each(|reader| drop(reader.join()));
                     self.close();
-                    return drop(reply.send(Ok(())));
+                    return Some(reply);
                 }
                 Item::SizeMax { bytes, reply } => drop(reply.send(self.limit_size(bytes))),
                 Item::FinishCheckpoint => self.checkpointer.turn(&self.conn),
@@ -200,6 +205,7 @@ impl Writer {
                 }
             }
         }
+        None
     }
 
     fn close(self) {

@@ -43,7 +43,13 @@ fn what_was_committed_is_there_after_a_reopen() {
             ..begin(&a, with(full.clone(), &attributes))
         }]);
         wait(store.meta_put(vec![("name".into(), Some("value".into()))])).unwrap();
+        // A connection of every kind has been open.
+        wait(store.list(NAMESPACE, &Filter::True, &[], None, 1)).unwrap();
+        wait(store.wakes(0..9, 9, None, 1)).unwrap();
+        wait(store.load(&a)).unwrap();
         wait(store.close()).unwrap();
+        // From here on somebody else may have the file.
+        drop(folder.open());
         shard.epoch
     };
     // A clean end leaves one file, and the lock.
@@ -403,6 +409,26 @@ fn the_log_does_not_grow_without_end() {
     assert!(log < 100 << 20, "{log} bytes");
     wait(store.close()).unwrap();
     assert!(!folder.path().join("steadfast.db-wal").exists());
+}
+
+#[test]
+fn closing_does_not_wait_for_a_long_list() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let shard = Shard::open(&store);
+    let writes = (1..=3000_u32).map(|number| {
+        let key = key("a", number.into());
+        begin(&key, row(&key))
+    });
+    shard.commit(writes.collect());
+    let checks: Vec<_> = (0..200).map(|_| store.check()).collect();
+    assert_eq!(wait(store.close()), Ok(()));
+    let answers: Vec<_> = checks.into_iter().map(wait).collect();
+    assert!(
+        answers
+            .iter()
+            .all(|answer| matches!(answer, Ok(_) | Err(StoreError::Closed)))
+    );
 }
 
 #[test]
