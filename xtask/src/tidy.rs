@@ -10,7 +10,6 @@ const LAWS: &[(&str, &[&str])] = &[
         &[
             "tokio",
             "async fn",
-            ".await",
             "std::fs",
             "std::net",
             "SystemTime",
