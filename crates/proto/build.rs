@@ -65,15 +65,29 @@ fn methods(set: &FileDescriptorSet) -> String {
             .filter(|file| file.package() == package)
             .flat_map(|file| &file.service)
             .find(|service| service.name() == name);
-        service.map_or_else(Vec::new, |s| s.method.iter().map(|m| m.name().to_owned()).collect())
+        service.map_or_else(Vec::new, |s| {
+            s.method.iter().map(|m| m.name().to_owned()).collect()
+        })
     };
     let mut text = String::new();
     for (constant, package, name) in [
-        ("WORKFLOW_SERVICE_METHODS", "temporal.api.workflowservice.v1", "WorkflowService"),
-        ("OPERATOR_SERVICE_METHODS", "temporal.api.operatorservice.v1", "OperatorService"),
+        (
+            "WORKFLOW_SERVICE_METHODS",
+            "temporal.api.workflowservice.v1",
+            "WorkflowService",
+        ),
+        (
+            "OPERATOR_SERVICE_METHODS",
+            "temporal.api.operatorservice.v1",
+            "OperatorService",
+        ),
     ] {
-        text += &format!("/// Every method of `{package}.{name}`, in the order of its definition.\n");
-        text += &format!("pub const {constant}: &[&str] = &{:?};\n", list(package, name));
+        text +=
+            &format!("/// Every method of `{package}.{name}`, in the order of its definition.\n");
+        text += &format!(
+            "pub const {constant}: &[&str] = &{:?};\n",
+            list(package, name)
+        );
     }
     text
 }

@@ -22,6 +22,6 @@ pub mod namespaces;
 pub mod node;
 pub mod shard;
 mod sync;
-pub mod waiters;
 pub mod visibility;
+pub mod waiters;
 pub mod wire;
