@@ -7,7 +7,7 @@ use bytes::Bytes;
 use proto::temporal::api::common::v1::{Payload, SearchAttributes};
 use proto::temporal::api::enums::v1::WorkflowExecutionStatus;
 
-use super::state::State;
+use super::state::{Core, State};
 use crate::Namespace;
 use crate::search_attributes::value::{self, Value};
 use crate::search_attributes::{SearchAttributeType, system};
@@ -116,15 +116,17 @@ pub(crate) fn search_attributes(state: &State) -> SearchAttributes {
 /// After five failed attempts the run says so of itself (behaviour, section 4.5).
 fn reported_problems(state: &State) -> Option<Vec<String>> {
     let problem = state.core.workflow_task_problem.as_ref()?;
-    let attempt = state
-        .core
-        .workflow_task
-        .as_ref()
-        .map_or(0, |task| task.attempt);
-    (state.is_open() && attempt > 5).then(|| {
+    (state.is_open() && reports_problems(&state.core)).then(|| {
         vec![
             format!("category={}", problem.category),
             format!("cause={}", problem.cause),
         ]
     })
+}
+
+/// Whether so many attempts have failed that a run says so of itself.
+pub(crate) fn reports_problems(core: &Core) -> bool {
+    core.workflow_task
+        .as_ref()
+        .is_some_and(|task| task.attempt > 5)
 }

@@ -14,7 +14,6 @@ use proto::temporal::api::history::v1::{
 use proto::temporal::api::sdk::v1::UserMetadata;
 use proto::temporal::api::taskqueue::v1::TaskQueue;
 
-use super::event_type;
 use super::input::PeerAnswer;
 use super::record::{Change, ChangeKind, Record, WorkflowTaskAttempt};
 use super::state::outbox::OutboxEntry;
@@ -22,6 +21,7 @@ use super::state::{Core, FirstTask, State, Volatile};
 use super::transition::{
     ActivityTaskOffer, Effect, NewRun, Priority, Reply, Transition, WorkflowTaskOffer,
 };
+use super::{event_type, index_row};
 use crate::Env;
 use crate::ids::{EventId, Now};
 use crate::rejection::Rejection;
@@ -471,6 +471,8 @@ impl<'a> Step<'a> {
         };
         self.send_new_messages();
         let closed_now = self.was_open && !self.state.is_open();
+        let reported = index_row::reports_problems(&self.saved)
+            != index_row::reports_problems(&self.state.core);
         let record = self.take_record();
         if record.is_some() {
             self.state.core.seq += 1;
@@ -480,7 +482,7 @@ impl<'a> Step<'a> {
             record,
             reply,
             effects: self.effects,
-            row_changed: self.row_changed || closed_now,
+            row_changed: self.row_changed || closed_now || reported,
             successor: self.successor,
         }
     }

@@ -1,11 +1,12 @@
 //! What must hold after every step, whatever it was (DESIGN section 6).
 
 use super::world::{Broken, Run};
+use crate::Namespace;
 use crate::time::Timestamp;
-use crate::workflow::ready;
 use crate::workflow::state::table::{Entry, Table};
 use crate::workflow::state::{FirstTask, State};
 use crate::workflow::transition::Effect;
+use crate::workflow::{self, ready};
 
 /// A refusal leaves everything as it was, what is only in memory included.
 pub(super) fn unchanged(before: &State, after: &State) -> Result<(), Broken> {
@@ -46,6 +47,16 @@ fn differing(one: &str, other: &str) -> Result<(), Broken> {
         return Ok(());
     }
     Err(differing.join("; "))
+}
+
+/// What lists show of a run. The builds that worked on it are shown from its next change on.
+pub(super) fn listed(state: &State, namespace: &Namespace) -> String {
+    let mut row = workflow::row(state, namespace);
+    row.search_attributes = Default::default();
+    // Answers to its last messages come after a run's close.
+    row.state_transition_count = 0;
+    row.attributes.retain(|(name, _)| name != "BuildIds");
+    format!("{row:?}")
 }
 
 /// At most one open run per workflow id, and it is the last one.

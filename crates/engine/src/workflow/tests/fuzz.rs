@@ -233,7 +233,7 @@ impl Dice {
             83 => format!("deadline wf={label}"),
             84..=94 => self.mail(script),
             95..=96 => "resend".to_owned(),
-            97..=98 => "crash".to_owned(),
+            97..=98 => format!("crash{}", self.maybe(15, &["back=3s"])),
             _ => format!("describe wf={label}"),
         }
     }

@@ -99,11 +99,11 @@ impl Script {
                 let run = self.target(&mut words)?;
                 self.step(run, Input::Deadline)
             }
-            "crash" => self
-                .world
-                .crash()
-                .map(|()| String::new())
-                .map_err(Fault::Broken),
+            "crash" => {
+                let back = words.span("back").unwrap_or_default();
+                let crashed = self.world.crash(back).map_err(Fault::Broken);
+                crashed.map(|()| String::new())
+            }
             "deliver" => self.deliver(&mut words),
             "lose" => self
                 .world

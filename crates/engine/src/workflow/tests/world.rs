@@ -155,10 +155,17 @@ impl World {
             limits: &self.limits,
         };
         let before = self.runs[run].state.clone();
+        let row_before = check::listed(&before, &self.namespace);
         let outcome = workflow::handle(&mut self.runs[run].state, input, &mut now, env);
         self.task_id = now.task_id;
         match outcome {
-            Ok(transition) => self.committed(run, transition).map(Ok).map(|reply| reply?),
+            Ok(transition) => {
+                let row = check::listed(&self.runs[run].state, &self.namespace);
+                if row != row_before && !transition.row_changed {
+                    return Err(format!("the row changed: {row_before} to {row}"));
+                }
+                self.committed(run, transition)
+            }
             Err(rejection) => {
                 check::unchanged(&before, &self.runs[run].state)
                     .map_err(|e| format!("{rejection} changed something: {e}"))?;
@@ -339,8 +346,11 @@ impl World {
         self.runs.iter().enumerate().filter_map(due).min()
     }
 
-    /// The server stops without notice and starts again: what is only in memory is gone.
-    pub(super) fn crash(&mut self) -> Result<(), Broken> {
+    /// The server stops without notice and starts again, perhaps with a clock that is behind: what is only
+    /// in memory is gone.
+    pub(super) fn crash(&mut self, back: std::time::Duration) -> Result<(), Broken> {
+        let back = i64::try_from(back.as_nanos()).map_err(|error| error.to_string())?;
+        self.now = Timestamp(self.now.0 - back);
         self.mail.clear();
         for index in 0..self.runs.len() {
             let run = &mut self.runs[index];

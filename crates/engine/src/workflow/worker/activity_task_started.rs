@@ -53,6 +53,8 @@ pub(crate) fn eager(
     id: EventId,
     identity: &str,
 ) -> Option<PollActivityTaskQueueResponse> {
+    // The same completion may have cancelled it.
+    step.state.activities.get(&id).filter(|a| !a.closing)?;
     let request_id = step.now.uuid().to_string();
     record(step, id, identity, &request_id);
     task(step.state, id)
