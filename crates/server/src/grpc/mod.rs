@@ -18,6 +18,8 @@ mod handler;
 mod listener;
 mod service;
 mod table;
+#[cfg(test)]
+mod tests;
 mod validate;
 mod versions;
 
