@@ -164,6 +164,13 @@ pub enum Peer {
     ParentClosedRequestCancel(Sender),
     /// A child's chain has closed.
     ChildClosed(Box<ChildClosed>),
+    /// A child has waited for long to hear that its start is recorded: is it?
+    ChildAwaits {
+        /// The parent's event that asked for the child.
+        initiated_event_id: EventId,
+        /// The child.
+        execution: WorkflowExecution,
+    },
 }
 
 /// The run that sent a message.
@@ -203,6 +210,8 @@ pub struct ChildClosed {
     pub initiated_event_id: EventId,
     /// The child's last run.
     pub execution: WorkflowExecution,
+    /// The child's first run, by which the parent knows it.
+    pub first_execution_run_id: String,
     /// The child's type.
     pub workflow_type: String,
     /// The child's close event.

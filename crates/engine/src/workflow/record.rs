@@ -39,7 +39,7 @@ pub struct Change {
     /// What changed.
     #[prost(
         oneof = "ChangeKind",
-        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15"
+        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16"
     )]
     pub kind: Option<ChangeKind>,
 }
@@ -89,6 +89,9 @@ pub enum ChangeKind {
     /// A child of this run, which has closed meanwhile, has started.
     #[prost(message, tag = "15")]
     LateChildStarted(LateChildStarted),
+    /// A child that has waited for long asks its parent whether it is still wanted.
+    #[prost(bool, tag = "16")]
+    ParentAsked(bool),
 }
 
 /// What event 1 does not say of a run.

@@ -20,10 +20,12 @@ use uuid::Uuid;
 
 use crate::ids::EventId;
 use crate::rejection::Rejection;
+use crate::workflow::client::terminate;
 use crate::workflow::input::PeerAnswer;
 use crate::workflow::record::{ChangeKind, LateChildStarted};
+use crate::workflow::state::FirstTask;
 use crate::workflow::state::outbox::OutboxEntry;
-use crate::workflow::step::{Extras, Step};
+use crate::workflow::step::{Extras, SERVER_IDENTITY, Step};
 use crate::workflow::transition::{Reply, Transition};
 
 pub(crate) fn answered(
@@ -40,11 +42,23 @@ pub(crate) fn answered(
         OutboxEntry::StartChild(id) => child_answered(&mut step, id, answer),
         OutboxEntry::Signal(id) => signal_answered(&mut step, id, answer),
         OutboxEntry::RequestCancel(id) => cancel_answered(&mut step, id, answer),
+        OutboxEntry::ChildAwaits => parent_answered(&mut step, answer),
         OutboxEntry::ParentReady { .. }
         | OutboxEntry::ParentClosed(_)
         | OutboxEntry::ChildClosed => {}
     }
     step.done(Reply::Done)
+}
+
+/// A child that its parent does not want, because its start came late or twice, ends. It has done nothing.
+fn parent_answered(step: &mut Step<'_>, answer: PeerAnswer) {
+    if answer == PeerAnswer::NotFound
+        && step.state.is_open()
+        && step.state.core.first_task == FirstTask::AwaitsParent
+    {
+        let reason = "its parent did not start it".to_owned();
+        terminate::record(step, reason, None, SERVER_IDENTITY.to_owned(), Vec::new());
+    }
 }
 
 fn record(step: &mut Step<'_>, attributes: Attributes) {

@@ -19,7 +19,11 @@ pub(super) fn record(step: &mut Step<'_>, closed: ChildClosed) {
     let Some(child) = step.state.children.get(&id).filter(|child| !child.closing) else {
         return;
     };
-    if !step.state.is_open() || child.initiated.workflow_id != closed.execution.workflow_id {
+    let other = child
+        .started
+        .is_some_and(|(run_id, _)| run_id.to_string() != closed.first_execution_run_id);
+    if !step.state.is_open() || other || child.initiated.workflow_id != closed.execution.workflow_id
+    {
         return;
     }
     let initiated = child.initiated.clone();

@@ -34,6 +34,7 @@ pub fn answer_for_missing(message: &Peer) -> PeerAnswer {
         | Peer::ParentClosedTerminate(_)
         | Peer::ParentClosedRequestCancel(_)
         | Peer::ChildClosed(_) => PeerAnswer::Taken,
+        Peer::ChildAwaits { .. } => PeerAnswer::NotFound,
     }
 }
 
@@ -56,6 +57,7 @@ pub(crate) fn message(state: &State, seq: u64, entry: &OutboxEntry) -> Option<Se
         OutboxEntry::RequestCancel(id) => request_cancel(state, seq, *id),
         OutboxEntry::ParentClosed(id) => parent_closed(state, seq, *id),
         OutboxEntry::ChildClosed => child_closed(state, seq),
+        OutboxEntry::ChildAwaits => child_awaits(state, seq),
     }
 }
 
@@ -171,15 +173,32 @@ fn child_closed(state: &State, seq: u64) -> Option<Send> {
             workflow_id: state.workflow_id.to_string(),
             run_id: state.run_id.to_string(),
         },
+        first_execution_run_id: state.first_execution_run_id().to_owned(),
         workflow_type: state.core.start.workflow_type.to_string(),
         event,
     }));
-    let namespace_id =
-        Uuid::parse_str(&start.parent_workflow_namespace_id).unwrap_or(state.namespace_id);
-    Some(Send {
-        namespace_id,
+    Some(to_parent(state, seq, parent, message))
+}
+
+fn child_awaits(state: &State, seq: u64) -> Option<Send> {
+    let start = &state.core.start.attributes;
+    let parent = start.parent_workflow_execution.clone()?;
+    let message = Peer::ChildAwaits {
+        initiated_event_id: start.parent_initiated_event_id,
+        execution: WorkflowExecution {
+            workflow_id: state.workflow_id.to_string(),
+            run_id: state.run_id.to_string(),
+        },
+    };
+    Some(to_parent(state, seq, parent, message))
+}
+
+fn to_parent(state: &State, seq: u64, parent: WorkflowExecution, message: Peer) -> Send {
+    let namespace_id = &state.core.start.attributes.parent_workflow_namespace_id;
+    Send {
+        namespace_id: Uuid::parse_str(namespace_id).unwrap_or(state.namespace_id),
         ..addressed(state, seq, parent, message)
-    })
+    }
 }
 
 fn addressed(state: &State, seq: u64, to: WorkflowExecution, message: Peer) -> Send {

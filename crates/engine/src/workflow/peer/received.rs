@@ -1,14 +1,17 @@
 //! A message arrives. Each is recognised if it comes twice: a signal by its request id, a child's close
 //! by its pending child, the others because they can only happen once.
 
+use proto::temporal::api::common::v1::WorkflowExecution;
 use proto::temporal::api::workflowservice::v1::SignalWorkflowExecutionRequest;
 
 use super::child_closed;
+use crate::ids::EventId;
 use crate::rejection::Rejection;
 use crate::workflow::client::{request_cancel, signal, terminate};
 use crate::workflow::input::{Peer, PeerAnswer, RequestCancel, Sender};
 use crate::workflow::record::ChangeKind;
-use crate::workflow::state::FirstTask;
+use crate::workflow::state::outbox::OutboxEntry;
+use crate::workflow::state::{FirstTask, State};
 use crate::workflow::step::{SERVER_IDENTITY, Step};
 use crate::workflow::transition::{Reply, Transition};
 
@@ -53,6 +56,10 @@ pub(crate) fn received(mut step: Step<'_>, message: Peer) -> Result<Transition, 
             child_closed::record(&mut step, *closed);
             PeerAnswer::Taken
         }
+        Peer::ChildAwaits {
+            initiated_event_id,
+            execution,
+        } => is_wanted(step.state, initiated_event_id, &execution),
     };
     step.done(Reply::PeerAnswer(answer))
 }
@@ -64,6 +71,24 @@ fn parent_ready(step: &mut Step<'_>) {
     }
     step.change(ChangeKind::ParentReady(true));
     step.ensure_workflow_task();
+}
+
+/// Whether a child that waits is one that this run has started or is about to: then it will hear of it.
+fn is_wanted(state: &State, id: EventId, execution: &WorkflowExecution) -> PeerAnswer {
+    let child = state.children.get(&id);
+    let child = child.filter(|child| child.initiated.workflow_id == execution.workflow_id);
+    let wanted = child.is_some_and(|child| match child.started {
+        Some((run_id, _)) => run_id.to_string() == execution.run_id,
+        None => state
+            .outbox
+            .iter()
+            .any(|(_, entry)| *entry == OutboxEntry::StartChild(id)),
+    });
+    if wanted {
+        PeerAnswer::Taken
+    } else {
+        PeerAnswer::NotFound
+    }
 }
 
 fn is_child_of(step: &Step<'_>, from: &Sender) -> bool {

@@ -100,6 +100,8 @@ struct CoreFields {
     worker_version: Option<WorkerVersionStamp>,
     #[prost(message, repeated, tag = "24")]
     reset_points: Vec<ResetPointInfo>,
+    #[prost(sfixed64, tag = "25")]
+    parent_asked_at: i64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -300,6 +302,7 @@ impl CoreFields {
             outbox_seq: core.outbox_seq,
             worker_version: core.worker_version.as_deref().cloned(),
             reset_points: core.reset_points.to_vec(),
+            parent_asked_at: core.parent_asked_at.0,
         }
     }
 
@@ -343,6 +346,7 @@ impl CoreFields {
         core.outbox_seq = self.outbox_seq;
         core.worker_version = self.worker_version.map(Arc::new);
         core.reset_points = Arc::new(self.reset_points);
+        core.parent_asked_at = Timestamp(self.parent_asked_at);
         Some(())
     }
 }

@@ -246,7 +246,7 @@ impl ChildEntry {
 pub(super) struct OutboxMessage {
     #[prost(uint64, tag = "1")]
     seq: u64,
-    #[prost(oneof = "OutboxKind", tags = "2, 3, 4, 5, 6, 7")]
+    #[prost(oneof = "OutboxKind", tags = "2, 3, 4, 5, 6, 7, 8")]
     kind: Option<OutboxKind>,
 }
 
@@ -265,6 +265,8 @@ enum OutboxKind {
     ParentClosed(i64),
     #[prost(bool, tag = "7")]
     ChildClosed(bool),
+    #[prost(bool, tag = "8")]
+    ChildAwaits(bool),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -294,6 +296,7 @@ impl OutboxMessage {
             OutboxEntry::RequestCancel(id) => OutboxKind::RequestCancel(*id),
             OutboxEntry::ParentClosed(id) => OutboxKind::ParentClosed(*id),
             OutboxEntry::ChildClosed => OutboxKind::ChildClosed(true),
+            OutboxEntry::ChildAwaits => OutboxKind::ChildAwaits(true),
         };
         Self {
             seq: *seq,
@@ -313,6 +316,7 @@ impl OutboxMessage {
             OutboxKind::RequestCancel(id) => OutboxEntry::RequestCancel(id),
             OutboxKind::ParentClosed(id) => OutboxEntry::ParentClosed(id),
             OutboxKind::ChildClosed(_) => OutboxEntry::ChildClosed,
+            OutboxKind::ChildAwaits(_) => OutboxEntry::ChildAwaits,
         };
         Some((self.seq, entry))
     }

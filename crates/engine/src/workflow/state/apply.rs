@@ -400,6 +400,9 @@ impl State {
             return;
         };
         let policy = child.initiated.parent_close_policy;
+        self.children.update(&initiated_event_id, |child| {
+            child.started = Some((run_id, 0));
+        });
         if policy != ParentClosePolicy::Terminate as i32 {
             // It must not wait for its parent for ever, also not to clean up.
             self.parent_ready(initiated_event_id, run_id);
@@ -410,7 +413,7 @@ impl State {
     }
 
     /// Queues a message for another execution.
-    fn post(&mut self, entry: OutboxEntry) {
+    pub(super) fn post(&mut self, entry: OutboxEntry) {
         self.outbox.insert(self.core.outbox_seq, entry);
         self.core.outbox_seq += 1;
     }

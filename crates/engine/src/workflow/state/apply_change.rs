@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::activity::AttemptStarted;
 use super::apply::merge;
+use super::outbox::OutboxEntry;
 use super::workflow_task::{PendingWorkflowTask, Sticky};
 use super::{FirstTask, State};
 use crate::time::Timestamp;
@@ -113,6 +114,10 @@ impl State {
             ChangeKind::LateChildStarted(started) => {
                 let run_id = Uuid::from_slice(&started.run_id).unwrap_or(Uuid::nil());
                 self.late_child_started(started.initiated_event_id, run_id);
+            }
+            ChangeKind::ParentAsked(_) => {
+                self.core.parent_asked_at = at;
+                self.post(OutboxEntry::ChildAwaits);
             }
         }
     }

@@ -54,6 +54,7 @@ impl State {
             buffered: Arc::default(),
             buffered_size: 0,
             first_task,
+            parent_asked_at: time,
             // The run's time begins when its first task may run (behaviour, sections 3.4 and 6.4).
             run_deadline: (!run_timeout.is_zero()).then(|| time.after(backoff).after(run_timeout)),
             execution_deadline,

@@ -34,6 +34,10 @@ use table::Table;
 use timer::UserTimer;
 use workflow_task::{PendingWorkflowTask, Sticky};
 
+/// A child that waits for its parent for so long asks it: a start that came late, or twice, may have made
+/// a child that nobody wants.
+const ASK_PARENT_AFTER: Duration = Duration::from_secs(30);
+
 /// The state of one run.
 #[derive(Clone, Debug)]
 pub struct State {
@@ -137,6 +141,8 @@ pub struct Core {
     pub buffered_size: usize,
     /// Why there is no first workflow task yet.
     pub first_task: FirstTask,
+    /// When a child that waits for its parent last heard or asked: at first, its start.
+    pub parent_asked_at: Timestamp,
     /// When the run times out, if ever.
     pub run_deadline: Option<Timestamp>,
     /// When the chain times out, if ever.
@@ -228,7 +234,8 @@ impl State {
         let core = &self.core;
         let delayed = match core.first_task {
             FirstTask::Delayed(at) => Some(at),
-            FirstTask::Scheduled | FirstTask::AwaitsParent => None,
+            FirstTask::Scheduled => None,
+            FirstTask::AwaitsParent => self.ask_parent_at(),
         };
         [
             core.run_deadline,
@@ -243,6 +250,13 @@ impl State {
         .into_iter()
         .flatten()
         .min()
+    }
+
+    /// When a child that still waits for its parent asks it; `None` while it has asked. Its outbox holds
+    /// nothing else before its first workflow task.
+    pub(crate) fn ask_parent_at(&self) -> Option<Timestamp> {
+        (self.core.first_task == FirstTask::AwaitsParent && self.outbox.is_empty())
+            .then(|| self.core.parent_asked_at.after(ASK_PARENT_AFTER))
     }
 
     /// When a server that starts afresh must load this run: at once if something waits for a worker or

@@ -30,6 +30,8 @@ pub enum OutboxEntry {
     ParentClosed(EventId),
     /// This run closed and ends its chain: tell the parent.
     ChildClosed,
+    /// This run waits for its parent: ask whether it is still wanted.
+    ChildAwaits,
 }
 
 impl super::table::Entry for OutboxEntry {

@@ -119,10 +119,8 @@ impl Audit {
                 *attempt = a.attempt;
                 *handed_out = false;
             }
-            ChangeKind::Acknowledged(seq) => {
-                if !self.acknowledged.insert(*seq) {
-                    return Err(format!("message {seq} was answered twice"));
-                }
+            ChangeKind::Acknowledged(seq) if !self.acknowledged.insert(*seq) => {
+                return Err(format!("message {seq} was answered twice"));
             }
             _ => {}
         }

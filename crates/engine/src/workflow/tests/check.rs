@@ -118,6 +118,9 @@ pub(super) fn nothing_is_forgotten(
     if let FirstTask::Delayed(at) = state.core.first_task {
         by(Some(at), "the first task")?;
     }
+    if state.core.first_task == FirstTask::AwaitsParent && live.is_none() && sent == 0 {
+        return Err("a child would wait for its parent for ever".to_owned());
+    }
     for (id, timer) in state.timers.iter() {
         by(timer.fires_at, &format!("timer {id}"))?;
     }

@@ -135,6 +135,7 @@ impl<'a> Show<'a> {
             }
             ChangeKind::InternalSearchAttributes(_) => line.word("internal search attributes"),
             ChangeKind::ParentReady(_) => line.word("parent ready"),
+            ChangeKind::ParentAsked(_) => line.word("parent asked"),
             ChangeKind::LateChildStarted(a) => {
                 line.word("late child started");
                 line.id("initiated", a.initiated_event_id);
@@ -311,6 +312,7 @@ fn message(line: &mut Line, send: &Send) {
         Peer::ParentClosedTerminate(_) => "ParentClosedTerminate",
         Peer::ParentClosedRequestCancel(_) => "ParentClosedRequestCancel",
         Peer::ChildClosed(_) => "ChildClosed",
+        Peer::ChildAwaits { .. } => "ChildAwaits",
     };
     line.0 = format!("send {name}");
     line.text("seq", &send.seq.to_string());

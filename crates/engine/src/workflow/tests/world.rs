@@ -1,7 +1,7 @@
 //! A world of a few runs: what a server would do around the machine, without waiting for anything. Each
 //! step is checked (`check.rs`, `audit.rs`).
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -36,9 +36,6 @@ pub(super) struct World {
     pub(super) runs: Vec<Run>,
     /// Under way between runs.
     pub(super) mail: VecDeque<Mail>,
-    /// Starts of children that found their id in use: by sender and number. One that comes again
-    /// gets the same answer, although the id may be free by then.
-    refused: BTreeSet<(usize, u64)>,
     /// What has happened and was not looked at yet.
     pub(super) happened: Vec<Happened>,
 }
@@ -111,7 +108,6 @@ impl World {
             limits: Limits::default(),
             runs: Vec::new(),
             mail: VecDeque::new(),
-            refused: BTreeSet::new(),
             happened: Vec::new(),
         }
     }
@@ -293,14 +289,7 @@ impl World {
         match mail {
             Mail::Message { from, send } => {
                 let seq = send.seq;
-                let answer = if self.refused.contains(&(from, seq)) {
-                    PeerAnswer::ChildAlreadyExists
-                } else {
-                    self.receive(*send)?
-                };
-                if answer == PeerAnswer::ChildAlreadyExists {
-                    self.refused.insert((from, seq));
-                }
+                let answer = self.receive(*send)?;
                 self.mail.push_back(Mail::Answer {
                     to: from,
                     seq,

@@ -1,5 +1,7 @@
-//! A start delay, a cron's next time or a retry's interval has passed: the first workflow task.
+//! A start delay, a cron's next time or a retry's interval has passed: the first workflow task. A child
+//! that waits for its parent for too long asks it.
 
+use crate::workflow::record::ChangeKind;
 use crate::workflow::state::FirstTask;
 use crate::workflow::step::Step;
 
@@ -8,5 +10,12 @@ pub(super) fn release(step: &mut Step<'_>) {
         && at <= step.now.time
     {
         step.schedule_workflow_task();
+    }
+    if step
+        .state
+        .ask_parent_at()
+        .is_some_and(|at| at <= step.now.time)
+    {
+        step.change(ChangeKind::ParentAsked(true));
     }
 }
