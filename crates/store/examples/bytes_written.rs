@@ -1,10 +1,12 @@
 //! How much a workflow costs the disk: bytes written, commits, time.
 //!
-//! `cargo run --release -p steadfast-store --example bytes_written -- FOLDER [WORKFLOWS] [IN_FLIGHT] [QUEUED] [TICK]`
+//! `cargo run --release -p steadfast-store --example bytes_written -- FOLDER [WORKFLOWS]
+//! [IN_FLIGHT] [QUEUED] [TICK]`
 //!
-//! Each workflow has five transitions: it begins (row and wake), three records come, it closes (row and wake,
-//! for retention). `IN_FLIGHT` of them are open at a time, in random order; `QUEUED` transitions wait for
-//! their commit at a time, so about half as many share one. With `TICK` 1 every transition moves the wake.
+//! Each workflow has five transitions: it begins (row and wake), three records come, it closes (row
+//! and wake, for retention). `IN_FLIGHT` of them are open at a time, in random order; `QUEUED`
+//! transitions wait for their commit at a time, so about half as many share one. With `TICK` 1
+//! every transition moves the wake.
 
 #![allow(
     clippy::print_stdout,
@@ -12,36 +14,17 @@
     reason = "a tool for developers"
 )]
 
+mod support;
+
 use std::collections::VecDeque;
-use std::future::Future;
 use std::path::PathBuf;
-use std::pin::pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Wake};
 use std::time::Instant;
 
 use steadfast_store::{
     Answer, Batch, Bytes, ExecutionKey, Filter, NewRecord, Row, SqliteStore, Store, Uuid, Write,
 };
 
-struct Unpark(std::thread::Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-fn wait<T>(future: impl Future<Output = T>) -> T {
-    let mut future = pin!(future);
-    let waker = Arc::new(Unpark(std::thread::current())).into();
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(value) => return value,
-            Poll::Pending => std::thread::park(),
-        }
-    }
-}
+use support::wait;
 
 /// `write_bytes` of this process: what reached the disk, or will.
 fn bytes_written() -> u64 {
@@ -190,7 +173,8 @@ fn main() {
     wait(store.close()).unwrap();
     let total = bytes_written() - bytes;
     println!(
-        "{count} workflows in {elapsed:?}: {transactions} commits, {:.1} transitions each, {:.0} transitions/s",
+        "{count} workflows in {elapsed:?}: {transactions} commits, {:.1} transitions each, \
+         {:.0} transitions/s",
         (count * 5) as f64 / transactions as f64,
         (count * 5) as f64 / elapsed.as_secs_f64(),
     );

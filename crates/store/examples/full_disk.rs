@@ -1,7 +1,7 @@
 //! What happens on a full disk: commits until one fails, then waits for room and goes on.
 //!
-//! `cargo run -p steadfast-store --example full_disk -- FOLDER` on a small file system, for instance a tmpfs. The
-//! example fills what is left with a file of its own, and removes it again.
+//! `cargo run -p steadfast-store --example full_disk -- FOLDER` on a small file system, for
+//! instance a tmpfs. The example fills what is left with a file of its own, and removes it again.
 
 #![allow(
     clippy::print_stdout,
@@ -9,34 +9,15 @@
     reason = "a tool for developers"
 )]
 
-use std::future::Future;
+mod support;
+
 use std::path::PathBuf;
-use std::pin::pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Wake};
 
 use steadfast_store::{
     Batch, Bytes, ExecutionKey, NewRecord, Row, SqliteStore, Store, StoreError, Uuid, Write,
 };
 
-struct Unpark(std::thread::Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-fn wait<T>(future: impl Future<Output = T>) -> T {
-    let mut future = pin!(future);
-    let waker = Arc::new(Unpark(std::thread::current())).into();
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(value) => return value,
-            Poll::Pending => std::thread::park(),
-        }
-    }
-}
+use support::wait;
 
 fn write(run: u128, seq: u64) -> Write {
     let key = ExecutionKey {

@@ -1,5 +1,5 @@
-//! Page cursors: the sort key of the last row of a page, so that the next page begins behind it whatever was
-//! written in between. (An offset would skip and repeat rows.)
+//! Page cursors: the sort key of the last row of a page, so that the next page begins behind it
+//! whatever was written in between. (An offset would skip and repeat rows.)
 
 use uuid::Uuid;
 

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-/// A refusal or a failure of the store. Cheap to clone: one failed transaction answers many callers.
+/// A refusal or a failure of the store. Cheap to clone: one failed transaction answers many
+/// callers.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// The commit's epoch is not the shard's current one: somebody else owns the shard now, or the caller
-    /// itself opened a later epoch. Nothing was written.
+    /// The commit's epoch is not the shard's current one: somebody else owns the shard now, or the
+    /// caller itself opened a later epoch. Nothing was written.
     #[error("epoch {epoch} of shard {shard} is not its current epoch ({current})")]
     Fenced {
         /// The shard of the refused batch.
@@ -19,8 +20,8 @@ pub enum StoreError {
         /// The shard's current epoch; 0 if it never had one.
         current: u64,
     },
-    /// The write contradicts what is stored, or an earlier write to the same run was refused in this
-    /// epoch. Nothing of its batch was written.
+    /// The write contradicts what is stored, or an earlier write to the same run was refused in
+    /// this epoch. Nothing of its batch was written.
     #[error("conflict at run {run_id}: {cause}")]
     Conflict {
         /// The run of the offending write.
@@ -28,15 +29,15 @@ pub enum StoreError {
         /// What contradicts what.
         cause: Arc<str>,
     },
-    /// The transaction failed (disk full, input/output error), or one before it in the same shard and
-    /// epoch did. The shard has to open a new epoch and reload.
+    /// The transaction failed (disk full, input/output error), or one before it in the same shard
+    /// and epoch did. The shard has to open a new epoch and reload.
     #[error("the store is unavailable: {cause}")]
     Unavailable {
         /// The cause, in the words of the database or the operating system.
         cause: Arc<str>,
     },
-    /// The filter or the order cannot be answered: a value of the wrong type, an operation that the column does
-    /// not have.
+    /// The filter or the order cannot be answered: a value of the wrong type, an operation that the
+    /// column does not have.
     #[error("invalid filter: {cause}")]
     InvalidFilter {
         /// What is wrong with it.
@@ -46,7 +47,10 @@ pub enum StoreError {
     #[error("invalid page cursor")]
     InvalidCursor,
     /// Another process has the database open.
-    #[error("{} is in use by another process; two servers cannot share one database file", path.display())]
+    #[error(
+        "{} is in use by another process; two servers cannot share one database file",
+        path.display()
+    )]
     Locked {
         /// The database file.
         path: PathBuf,

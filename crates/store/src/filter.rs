@@ -1,7 +1,7 @@
 //! The language of lists: columns, filters over them, and orders.
 //!
-//! Logic is that of SQL, with three values: a comparison with a missing value is neither true nor false, so
-//! neither it nor its negation lets a row through.
+//! Logic is that of SQL, with three values: a comparison with a missing value is neither true nor
+//! false, so neither it nor its negation lets a row through.
 
 use std::sync::Arc;
 
@@ -65,8 +65,8 @@ pub enum AttributeType {
     Bool,
     /// [`crate::AttributeValue::Datetime`]; compares with [`Value::Int`] in ns.
     Datetime,
-    /// [`crate::AttributeValue::KeywordList`]: only [`Filter::Contains`], [`Filter::In`] (contains any of) and
-    /// [`Filter::IsNull`].
+    /// [`crate::AttributeValue::KeywordList`]: only [`Filter::Contains`], [`Filter::In`] (contains
+    /// any of) and [`Filter::IsNull`].
     KeywordList,
 }
 
@@ -140,7 +140,9 @@ pub enum Filter {
         /// Upper bound.
         high: Value,
     },
-    /// Those without a value.
+    /// Those without a value. As a condition that must hold, `IsNull(CloseTime)` keeps a list of
+    /// open runs from looking through the closed ones: whoever asks for a status that only open
+    /// runs have should add it.
     IsNull(Column),
     /// Those whose text begins so.
     StartsWith {
@@ -186,8 +188,8 @@ pub(crate) enum Kind {
     Set,
 }
 
-/// A filter has at most so many parts, and so many values: enough for the longest query by hand or of a batch,
-/// and far below what SQLite's parser takes.
+/// A filter has at most so many parts, and so many values: enough for the longest query by hand or
+/// of a batch, and far below what SQLite's parser takes.
 const PARTS_MAX: usize = 500;
 const VALUES_MAX: usize = 10_000;
 const DEPTH_MAX: usize = 50;
@@ -350,7 +352,8 @@ pub(crate) fn checked_order(order: &[OrderBy]) -> Result<Vec<OrderBy>, StoreErro
     Ok(order.to_vec())
 }
 
-/// The words of a text, in lower case: what lies between characters that are neither letters nor digits.
+/// The words of a text, in lower case: what lies between characters that are neither letters nor
+/// digits.
 pub(crate) fn words(text: &str) -> impl Iterator<Item = String> + '_ {
     text.split(|character: char| !character.is_alphanumeric())
         .filter(|word| !word.is_empty())

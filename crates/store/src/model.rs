@@ -10,14 +10,15 @@ use crate::filter::AttributeType;
 /// Which execution: one run of one workflow id in one namespace. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ExecutionKey {
-    /// Where on the ring of slots the workflow id lies; a stored property of the execution, computed by the
-    /// caller.
+    /// Where on the ring of slots the workflow id lies; a stored property of the execution,
+    /// computed by the caller.
     pub slot: u16,
     /// The namespace's id.
     pub namespace: Uuid,
     /// The workflow id.
     pub workflow_id: Arc<str>,
-    /// The run id, unique over all namespaces. Version 7 UUIDs keep neighbours in time on shared pages.
+    /// The run id, unique over all namespaces. Version 7 UUIDs keep neighbours in time on shared
+    /// pages.
     pub run_id: Uuid,
 }
 
@@ -34,7 +35,8 @@ pub struct Batch {
 
 /// One write of one execution inside a batch.
 ///
-/// An execution begins with record 1 and a row in the same write. All other parts need it to be there.
+/// An execution begins with record 1 and a row in the same write. All other parts need it to be
+/// there.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Write {
     /// The execution.
@@ -45,9 +47,9 @@ pub struct Write {
     pub snapshot: Option<Snapshot>,
     /// The index row, whole; takes the place of the one before.
     pub row: Option<Row>,
-    /// `Some(Some(t))`: load me no later than `t` (ns since the epoch); `Some(None)`: no need to; `None`: leave
-    /// it. Apart from the row because it changes more often. Only the earliest reason counts: a deadline, a ready
-    /// task or an undelivered message (0), the end of retention.
+    /// `Some(Some(t))`: load me no later than `t` (ns since the epoch); `Some(None)`: no need to;
+    /// `None`: leave it. Apart from the row because it changes more often. Only the earliest reason
+    /// counts: a deadline, a ready task or an undelivered message (0), the end of retention.
     pub wake_at: Option<Option<i64>>,
     /// Delete the execution whole: every row that it ever caused. The other parts must be empty.
     pub delete: bool,
@@ -89,8 +91,8 @@ pub struct Snapshot {
 /// The index row of an execution: what lists show and filters see. Times are in ns since the epoch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
-    /// Whether this is the current run of its workflow id. Writing a row with the mark takes it from the run
-    /// that had it, in the same transaction.
+    /// Whether this is the current run of its workflow id. Writing a row with the mark takes it
+    /// from the run that had it, in the same transaction.
     pub current: bool,
     /// The number of the API's workflow execution status.
     pub status: i32,
@@ -118,10 +120,11 @@ pub struct Row {
     pub memo: Bytes,
     /// The search attributes as the API gives them back; opaque.
     pub search_attributes: Bytes,
-    /// Search attributes for filters, orders and groups: a name occurs once. They are only written: the
-    /// rows that the store gives back have none.
+    /// Search attributes for filters, orders and groups: a name occurs once. They are only written:
+    /// the rows that the store gives back have none.
     pub attributes: Vec<(Arc<str>, AttributeValue)>,
-    /// The namespace division. Rows with one are hidden unless the filter names [`crate::Column::Division`].
+    /// The namespace division. Rows with one are hidden unless the filter names
+    /// [`crate::Column::Division`].
     pub division: Option<Arc<str>>,
 }
 

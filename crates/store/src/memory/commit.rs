@@ -1,4 +1,5 @@
-//! Commits: first every write is checked against the tables and the writes before it, then all are applied.
+//! Commits: first every write is checked against the tables and the writes before it, then all are
+//! applied.
 
 use std::collections::HashMap;
 

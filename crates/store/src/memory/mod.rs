@@ -1,8 +1,8 @@
 //! The store in maps behind one mutex: for `--in-memory` servers and for the simulator. A commit is
 //! instantaneous, and nothing survives the process.
 //!
-//! It shares with the SQL stores only what a caller could see (types, checks of filters, cursors), and decides
-//! everything else in its own way, so that comparing them means something.
+//! It shares with the SQL stores only what a caller could see (types, checks of filters, cursors),
+//! and decides everything else in its own way, so that comparing them means something.
 
 mod commit;
 mod list;
@@ -88,8 +88,9 @@ impl MemoryStore {
         Self::default()
     }
 
-    /// The tables, unless the store was closed. A panic elsewhere cannot have left them half-written in a
-    /// way that matters more than going on does: every commit checks all before it changes anything.
+    /// The tables, unless the store was closed. A panic elsewhere cannot have left them
+    /// half-written in a way that matters more than going on does: every commit checks all before
+    /// it changes anything.
     fn tables(&self) -> Result<MutexGuard<'_, Tables>, StoreError> {
         let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         if tables.closed {

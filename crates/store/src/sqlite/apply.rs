@@ -112,11 +112,11 @@ fn insert_row(conn: &Connection, write: &Write, row: &Row) -> Result<i64, Failur
     take_current(conn, write, row)?;
     let (parent, root) = relatives(write, row);
     conn.prepare_cached(
-        "INSERT INTO executions (run_id, namespace, workflow_id, slot, current, status, workflow_type, \
-         task_queue, start_time, execution_time, close_time, history_length, history_size, \
-         state_transition_count, parent_workflow_id, parent_run_id, root_workflow_id, root_run_id, \
-         division, wake_at, memo, search_attributes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, \
-         ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
+        "INSERT INTO executions (run_id, namespace, workflow_id, slot, current, status, \
+         workflow_type, task_queue, start_time, execution_time, close_time, history_length, \
+         history_size, state_transition_count, parent_workflow_id, parent_run_id, root_workflow_id, root_run_id, \
+         division, wake_at, memo, search_attributes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, \
+         ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
     )?
     .execute(params![
         key.run_id.as_bytes().as_slice(),
@@ -179,8 +179,9 @@ fn take_current(conn: &Connection, write: &Write, row: &Row) -> rusqlite::Result
     Ok(())
 }
 
-/// The columns of the key are not set, and `current` only when it changes, so that the update leaves their index
-/// alone: workflow ids lie anywhere in it, and each touch would cost a page of its own.
+/// The columns of the key are not set, and `current` only when it changes, so that the update
+/// leaves their index alone: workflow ids lie anywhere in it, and each touch would cost a page of
+/// its own.
 fn update_row(conn: &Connection, write: &Write, number: i64, row: &Row) -> Outcome {
     let key = &write.key;
     let stored = conn
@@ -236,7 +237,8 @@ fn update_row(conn: &Connection, write: &Write, number: i64, row: &Row) -> Outco
     update_attributes(conn, number, row)
 }
 
-/// Writes only the attributes that differ: most updates of a row change none, and each lies on two pages.
+/// Writes only the attributes that differ: most updates of a row change none, and each lies on two
+/// pages.
 fn update_attributes(conn: &Connection, number: i64, row: &Row) -> Outcome {
     let new = attribute_rows(row);
     let mut select =
@@ -252,7 +254,8 @@ fn update_attributes(conn: &Connection, number: i64, row: &Row) -> Outcome {
         .collect::<rusqlite::Result<Vec<_>>>()?;
     for attribute in old.iter().filter(|attribute| !new.contains(attribute)) {
         conn.prepare_cached(
-            "DELETE FROM attributes WHERE execution = ?1 AND name = ?2 AND type = ?3 AND value = ?4",
+            "DELETE FROM attributes \
+             WHERE execution = ?1 AND name = ?2 AND type = ?3 AND value = ?4",
         )?
         .execute(attribute_params(number, attribute))?;
     }

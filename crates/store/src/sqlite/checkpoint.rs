@@ -1,8 +1,9 @@
 //! Checkpoints: pages go from the log into the file, away from the path of commits.
 //!
-//! A thread with its own connection copies the bulk and waits for the disk, while commits go on. But a log is
-//! only begun anew once all of it has been copied, and under steady load there is always a little more; so the
-//! thread then asks the writer, which copies that little rest between two commits.
+//! A thread with its own connection copies the bulk and waits for the disk, while commits go on.
+//! But a log is only begun anew once all of it has been copied, and under steady load there is
+//! always a little more; so the thread then asks the writer, which copies that little rest between
+//! two commits.
 //!
 //! The log is rather long on purpose: a page that many commits touched is copied once.
 
@@ -17,8 +18,8 @@ use rusqlite::Connection;
 use super::open::{PAGE_SIZE, Purpose, connect};
 use super::writer::Item;
 
-/// How long the log is when a checkpoint is due. After a crash so much has to be read at most, give or take
-/// what came in during a checkpoint.
+/// How long the log is when a checkpoint is due. After a crash so much has to be read at most, give
+/// or take what came in during a checkpoint.
 const LOG_BYTES: u32 = 16 << 20;
 
 const LOG_PAGES: u32 = LOG_BYTES / PAGE_SIZE;
@@ -114,8 +115,8 @@ fn run(conn: &Connection, woken: &Receiver<()>, copied: &AtomicBool, writer: &Se
     }
 }
 
-/// A checkpoint that waits for nobody. If it fails (a full disk), the log stays as it is and the next one
-/// does the work.
+/// A checkpoint that waits for nobody. If it fails (a full disk), the log stays as it is and the
+/// next one does the work.
 fn checkpoint(conn: &Connection) {
     let done = conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_| Ok(()));
     if let Err(cause) = done {

@@ -1,4 +1,5 @@
-//! From filters and orders to SQL with bound parameters. Nothing that a user wrote becomes part of the text.
+//! From filters and orders to SQL with bound parameters. Nothing that a user wrote becomes part of
+//! the text.
 
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
@@ -85,8 +86,8 @@ impl Sql {
         }
     }
 
-    /// An expression over the values of an attribute; NULL without one, unless it is an aggregate that says
-    /// otherwise.
+    /// An expression over the values of an attribute; NULL without one, unless it is an aggregate
+    /// that says otherwise.
     fn attribute(&mut self, expression: &str, column: &Column) {
         self.attribute_with(Self::new(expression), column);
     }
@@ -323,8 +324,8 @@ pub(super) fn operand(column: &Column, value: &Value) -> SqlValue {
     }
 }
 
-/// The least text that is greater than all that begin with `prefix`, if there is one. Texts are ordered
-/// by their bytes, which is the order of their characters.
+/// The least text that is greater than all that begin with `prefix`, if there is one. Texts are
+/// ordered by their bytes, which is the order of their characters.
 pub(super) fn behind_prefix(prefix: &str) -> Option<String> {
     let mut characters: Vec<char> = prefix.chars().collect();
     while let Some(last) = characters.pop() {

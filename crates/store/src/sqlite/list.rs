@@ -1,9 +1,9 @@
 //! Lists and counts.
 //!
-//! In the default order a page is read off an index, and rows that the filter refuses are passed over. That is
-//! slow when the filter lets few through, so conditions that an index knows are first tried with a small
-//! limit: if few rows match, the list starts from those instead. SQLite's own planner has no
-//! way to know how many a value matches.
+//! In the default order a page is read off an index, and rows that the filter refuses are passed
+//! over. That is slow when the filter lets few through, so conditions that an index knows are first
+//! tried with a small limit: if few rows match, the list starts from those instead. SQLite's own
+//! planner has no way to know how many a value matches.
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params_from_iter};
@@ -253,6 +253,9 @@ impl Query {
             Filter::Between { column, low, high } => {
                 self.bound(column, Comparison::Ge, low);
                 self.bound(column, Comparison::Le, high);
+            }
+            Filter::IsNull(Column::CloseTime) => {
+                self.bounds.push(&format!(" AND e.close_time = {OPEN}"));
             }
             Filter::StartsWith {
                 column: Column::WorkflowId,

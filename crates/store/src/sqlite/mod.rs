@@ -1,7 +1,8 @@
 //! The store in one SQLite file: the default, and meant for production on one machine.
 //!
 //! One thread writes (`writer`), others read (`reader`), one moves pages from the log into the file
-//! (`checkpoint`). The file is in WAL mode with `synchronous=FULL`: what was acknowledged is on the disk.
+//! (`checkpoint`). The file is in WAL mode with `synchronous=FULL`: what was acknowledged is on the
+//! disk.
 
 mod apply;
 mod checkpoint;
@@ -49,8 +50,8 @@ impl SqliteStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Locked`], [`StoreError::ReadOnly`], [`StoreError::Corrupt`], [`StoreError::Foreign`],
-    /// [`StoreError::Newer`], or [`StoreError::Open`] with the cause.
+    /// [`StoreError::Locked`], [`StoreError::ReadOnly`], [`StoreError::Corrupt`],
+    /// [`StoreError::Foreign`], [`StoreError::Newer`], or [`StoreError::Open`] with the cause.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let (conn, lock) = open::open(path)?;
         let failed = |cause: std::io::Error| StoreError::Open {
@@ -79,8 +80,8 @@ impl SqliteStore {
         })
     }
 
-    /// Keeps the file from growing beyond `bytes`; `None` takes the limit away. At the limit commits fail as
-    /// they do when the disk is full.
+    /// Keeps the file from growing beyond `bytes`; `None` takes the limit away. At the limit
+    /// commits fail as they do when the disk is full.
     pub fn set_size_max(&self, bytes: Option<u64>) -> Answer<()> {
         self.send(|reply| Item::SizeMax { bytes, reply })
     }

@@ -10,10 +10,10 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::schema;
 use crate::error::StoreError;
 
-/// Small, since a commit writes every page whole that it touches, and most of what it touches are a few bytes
-/// each in scattered places. Measured with `examples/bytes_written` (200 workflows in flight, 55 transitions to
-/// a commit): 18.7 KB per workflow of five transitions, against 22.7 with 2 KiB and 28.5 with 4 KiB. The file is 15 %
-/// larger for it.
+/// Small, since a commit writes every page whole that it touches, and most of what it touches are a
+/// few bytes each in scattered places. Measured with `examples/bytes_written` (200 workflows in
+/// flight, 55 transitions to a commit): 18.7 KB per workflow of five transitions, against 22.7 with
+/// 2 KiB and 28.5 with 4 KiB. The file is 15 % larger for it.
 pub(super) const PAGE_SIZE: u32 = 1024;
 
 /// No database file has a smaller page, and none has less than one.
@@ -45,8 +45,9 @@ impl Purpose {
 
 /// Keeps every other process out, until it is dropped.
 ///
-/// An advisory lock on a file beside the database: SQLite's own locks allow several processes, and a lock
-/// on the database file itself would be lost whenever SQLite closes one of its handles to it.
+/// An advisory lock on a file beside the database: SQLite's own locks allow several processes, and
+/// a lock on the database file itself would be lost whenever SQLite closes one of its handles to
+/// it.
 #[derive(Debug)]
 pub(super) struct ProcessLock {
     _file: File,
@@ -66,8 +67,8 @@ pub(super) fn open(path: &Path) -> Result<(Connection, ProcessLock), StoreError>
     Ok((conn, lock))
 }
 
-/// SQLite would open a read-only file quietly and fail only at the first write, and would take a very short
-/// file for an empty one and write over it.
+/// SQLite would open a read-only file quietly and fail only at the first write, and would take a
+/// very short file for an empty one and write over it.
 fn check_file(path: &Path) -> Result<(), StoreError> {
     let metadata = match std::fs::metadata(path) {
         Ok(metadata) => metadata,
@@ -98,7 +99,9 @@ fn check_file(path: &Path) -> Result<(), StoreError> {
 }
 
 fn lock(path: &Path) -> Result<ProcessLock, StoreError> {
-    let mut name = path.as_os_str().to_owned();
+    // Whatever links lead to it, it is one file.
+    let file = std::fs::canonicalize(path).unwrap_or_else(|_| path.into());
+    let mut name = file.into_os_string();
     name.push("-lock");
     let file = OpenOptions::new()
         .create(true)

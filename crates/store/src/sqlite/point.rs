@@ -109,7 +109,8 @@ fn records_of(
 ) -> rusqlite::Result<Vec<(u64, Bytes)>> {
     let integer = |seq: u64| i64::try_from(seq).unwrap_or(i64::MAX);
     let mut statement = conn.prepare_cached(if range.reverse {
-        "SELECT seq, bytes FROM journal WHERE execution = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq DESC"
+        "SELECT seq, bytes FROM journal WHERE execution = ?1 AND seq BETWEEN ?2 AND ?3 \
+         ORDER BY seq DESC"
     } else {
         "SELECT seq, bytes FROM journal WHERE execution = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq"
     })?;

@@ -1,8 +1,8 @@
 //! Connections for reading.
 //!
 //! Point reads cost some ten µs and are done where they are asked for. Scans may take longer, so
-//! they have threads of their own: a few, so that no list, however slow, takes the machine from the commits. Scans
-//! for wakes have one to themselves: a deadline never queues behind a list.
+//! they have threads of their own: a few, so that no list, however slow, takes the machine from the
+//! commits. Scans for wakes have one to themselves: a deadline never queues behind a list.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -134,8 +134,8 @@ impl Readers {
         })
     }
 
-    /// Gives up what is being read and lets go of all connections. The last are gone when these threads have
-    /// ended.
+    /// Gives up what is being read and lets go of all connections. The last are gone when these
+    /// threads have ended.
     pub(super) fn close(&self) -> Vec<JoinHandle<()>> {
         self.closing.store(true, Ordering::Relaxed);
         *self.idle() = None;
@@ -210,7 +210,8 @@ fn start_threads(
 fn work(path: &Path, jobs: &Mutex<Receiver<Job>>) {
     let mut conn = None;
     loop {
-        // The guard lives for this statement only: one thread waits for a job, the others for the lock.
+        // The guard lives for this statement only: one thread waits for a job, the others for the
+        // lock.
         let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = next else { return };
         if conn.is_none() {

@@ -12,10 +12,11 @@ use crate::filter::{AttributeType, words};
 use crate::model::{AttributeValue, ExecutionKey, Row};
 
 /// The columns that [`read`] expects, in this order, of `executions AS e`.
-pub(super) const COLUMNS: &str = "e.run_id, e.namespace, e.workflow_id, e.slot, e.current, e.status, \
-     e.workflow_type, e.task_queue, e.start_time, e.execution_time, e.close_time, e.history_length, \
-     e.history_size, e.state_transition_count, e.parent_workflow_id, e.parent_run_id, \
-     e.root_workflow_id, e.root_run_id, e.division, e.memo, e.search_attributes, e.wake_at, e.number";
+pub(super) const COLUMNS: &str = "e.run_id, e.namespace, e.workflow_id, e.slot, e.current, \
+     e.status, e.workflow_type, e.task_queue, e.start_time, e.execution_time, e.close_time, \
+     e.history_length, e.history_size, e.state_transition_count, e.parent_workflow_id, \
+     e.parent_run_id, e.root_workflow_id, e.root_run_id, e.division, e.memo, e.search_attributes, \
+     e.wake_at, e.number";
 
 /// Which of them is the number of the execution.
 pub(super) const NUMBER: usize = 22;

@@ -2,32 +2,33 @@
 //!
 //! What is laid out how follows from bytes written, since a commit writes whole pages:
 //!
-//! - `executions` holds the index row and the wake time in one table. A run gets a number when it begins, and all
-//!   tables know it by that: numbers grow with time, so runs that are alive together lie on the same
-//!   pages, and they are short, so there are few such pages.
+//! - `executions` holds the index row and the wake time in one table. A run gets a number when it
+//!   begins, and all tables know it by that: numbers grow with time, so runs that are alive
+//!   together lie on the same pages, and they are short, so there are few such pages.
 //! - `journal` is append-only and shared by all runs, so one page takes the records of many.
 //! - A row in `attributes` exists only for what a row really has.
-//! - Ids are blobs and times integers. What usually equals something else (the root of a run without
-//!   a parent) is not stored.
+//! - Ids are blobs and times integers. What usually equals something else (the root of a run
+//!   without a parent) is not stored.
 
 use rusqlite::Connection;
 
 /// Marks a file as ours (`PRAGMA application_id`): "STDF".
 pub(super) const APPLICATION_ID: i32 = 0x5354_4446;
 
-/// Each brings a file from the version of its index to the next one (`PRAGMA user_version`). They run one
-/// after the other, so an upgrade may skip any number of releases. Never change one that was released.
+/// Each brings a file from the version of its index to the next one (`PRAGMA user_version`). They
+/// run one after the other, so an upgrade may skip any number of releases. Never change one that
+/// was released.
 const MIGRATIONS: &[&str] = &[V1];
 
 /// The newest version that this program knows.
 pub(super) const VERSION: u32 = MIGRATIONS.len() as u32;
 
-/// In `executions.close_time`, for runs that are open: they sort before all closed ones, and one plain
-/// index serves the default order of lists.
+/// In `executions.close_time`, for runs that are open: they sort before all closed ones, and one
+/// plain index serves the default order of lists.
 pub(super) const OPEN: i64 = i64::MAX;
 
-// `executions_list` serves the default order; the columns behind the run id are there so that the common
-// filters and counts are decided on the index, without a look at the row.
+// `executions_list` serves the default order; the columns behind the run id are there so that the
+// common filters and counts are decided on the index, without a look at the row.
 const V1: &str = "
 CREATE TABLE executions (
     number INTEGER PRIMARY KEY,

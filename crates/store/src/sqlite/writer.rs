@@ -1,8 +1,8 @@
 //! The one thread that writes.
 //!
-//! Group commit: it takes the first thing that waits and everything else that waits with it, and makes one
-//! transaction of it: one fsync for all. While the disk works, the next group gathers by itself, so nobody
-//! waits for company.
+//! Group commit: it takes the first thing that waits and everything else that waits with it, and
+//! makes one transaction of it: one fsync for all. While the disk works, the next group gathers by
+//! itself, so nobody waits for company.
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -21,8 +21,9 @@ use super::checkpoint::Checkpointer;
 use crate::error::StoreError;
 use crate::model::{Batch, Stats};
 
-/// A transaction takes no more things, and no more bytes, than this. It is large enough to share the fsync
-/// among thousands of callers, and small enough that its pages stay in the cache until it ends.
+/// A transaction takes no more things, and no more bytes, than this. It is large enough to share
+/// the fsync among thousands of callers, and small enough that its pages stay in the cache until it
+/// ends.
 const GROUP_COUNT_MAX: usize = 1024;
 const GROUP_BYTES_MAX: usize = 2 << 20;
 
@@ -130,7 +131,8 @@ fn add(counter: &AtomicU64, count: usize) {
 #[derive(Debug, Clone, Default)]
 struct Shard {
     epoch: u64,
-    /// Why nothing more lands in this epoch: a transaction with something of this shard in it failed.
+    /// Why nothing more lands in this epoch: a transaction with something of this shard in it
+    /// failed.
     broken: Option<Arc<str>>,
     /// Runs that a refused batch of this epoch touched.
     refused: HashSet<Uuid>,
@@ -216,7 +218,8 @@ impl Writer {
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()))
             .and_then(|()| self.conn.close().map_err(|(_, cause)| cause));
         if let Err(cause) = moved {
-            tracing::warn!(path = %self.path.display(), %cause, "the log was left beside the database");
+            let path = self.path.display();
+            tracing::warn!(%path, %cause, "the log was left beside the database");
         }
     }
 
@@ -299,7 +302,8 @@ impl Writer {
     }
 
     /// Makes one transaction of a group. Savepoints cost, and conflicts are bugs: so first it goes
-    /// without, and only when a batch is refused half-way all is done again with a savepoint for each.
+    /// without, and only when a batch is refused half-way all is done again with a savepoint for
+    /// each.
     fn transact(&mut self, group: &[Item]) -> rusqlite::Result<Vec<Verdict>> {
         if let Some(verdicts) = self.attempt(group, false)? {
             return Ok(verdicts);

@@ -498,7 +498,8 @@ fn both_stores_agree_on_random_work() {
     }
 }
 
-/// More of the same with a seed of one's own: `STORE_SEED=17 STORE_STEPS=100000 cargo test -- --ignored`.
+/// More of the same with a seed of one's own: `STORE_SEED=17 STORE_STEPS=100000 cargo test --
+/// --ignored`.
 #[test]
 #[ignore = "long; for looking for trouble"]
 fn both_stores_agree_on_much_random_work() {

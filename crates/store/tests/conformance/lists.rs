@@ -13,10 +13,6 @@ fn by(column: Column, descending: bool) -> OrderBy {
     OrderBy { column, descending }
 }
 
-fn attribute(name: &str, attribute_type: AttributeType) -> Column {
-    Column::Attribute(name.into(), attribute_type)
-}
-
 pub(crate) fn open_runs_come_first_then_the_newest(store: &dyn Store) {
     let shard = Shard::open(store);
     let runs: [(u128, i64, Option<i64>); 7] = [
@@ -130,7 +126,8 @@ pub(crate) fn pages_stay_in_place_under_writes(store: &dyn Store) {
     }
     let page = wait(store.list(NAMESPACE, &Filter::True, &[], None, 3)).unwrap();
     let next = page.next.unwrap();
-    // A newer run comes in at the top, one that was seen goes, and so does the very last one that was seen.
+    // A newer run comes in at the top, one that was seen goes, and so does the very last one that
+    // was seen.
     let newer = key("b", 7);
     shard.begin(
         &newer,

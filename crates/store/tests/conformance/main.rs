@@ -1,5 +1,5 @@
-//! What every store must do, told once and run for each of them; then both do the same random work and
-//! must agree; then what only a file can do: be reopened, locked, damaged, read-only, full.
+//! What every store must do, told once and run for each of them; then both do the same random work
+//! and must agree; then what only a file can do: be reopened, locked, damaged, read-only, full.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -11,6 +11,7 @@ mod lists;
 mod reads;
 mod sqlite;
 mod support;
+mod texts;
 
 /// Runs each case against a new store of each kind.
 macro_rules! suite {
@@ -68,15 +69,18 @@ suite! {
         what_cannot_be_sorted_or_grouped_is_refused,
         divisions_are_hidden_unless_named,
         a_search_attribute_is_gone_with_the_next_row;
-    filters:
-        every_built_in_column_filters,
-        every_attribute_type_filters,
-        a_missing_value_matches_neither_way,
-        logic_has_three_values,
+    texts:
         text_matches_by_words,
         keyword_lists_match_by_member,
         prefixes_are_taken_literally,
-        run_ids_compare_as_ids_and_as_text,
+        run_ids_compare_as_ids_and_as_text;
+    filters:
+        every_built_in_column_filters,
+        an_open_run_without_a_parent_lacks_some_columns,
+        every_attribute_type_filters,
+        a_missing_value_matches_neither_way,
+        logic_has_three_values,
         nonsense_is_refused,
+        a_filter_may_be_large,
         a_rare_value_is_found_among_many;
 }

@@ -127,6 +127,12 @@ fn a_second_store_on_the_same_file_is_refused() {
         error.to_string().contains("in use by another process"),
         "{error}"
     );
+    #[cfg(unix)]
+    {
+        let link = folder.path().join("link.db");
+        std::os::unix::fs::symlink(folder.file(), &link).unwrap();
+        assert_eq!(refusal(&link), StoreError::Locked { path: link });
+    }
     // The refusal took nothing from the first one.
     let a = key("a", 1);
     Shard::open(&store).begin(&a, row(&a));

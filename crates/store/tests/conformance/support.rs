@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Wake};
 
 use steadfast_store::{
-    AttributeValue, Batch, Bytes, ExecutionKey, Filter, NewRecord, OrderBy, Row, SqliteStore,
-    Store, StoreError, Uuid, Write,
+    AttributeType, AttributeValue, Batch, Bytes, Column, Comparison, ExecutionKey, Filter,
+    NewRecord, OrderBy, Row, SqliteStore, Store, StoreError, Uuid, Value, Write,
 };
 
 struct Unpark(std::thread::Thread);
@@ -228,4 +228,24 @@ pub(crate) fn check(store: &dyn Store) {
         (0, 0, 0),
         "{check:?}"
     );
+}
+
+pub(crate) fn text(value: &str) -> Value {
+    Value::Text(value.into())
+}
+
+pub(crate) fn compare(column: &Column, op: Comparison, value: Value) -> Filter {
+    Filter::Compare {
+        column: column.clone(),
+        op,
+        value,
+    }
+}
+
+pub(crate) fn not(filter: Filter) -> Filter {
+    Filter::Not(Box::new(filter))
+}
+
+pub(crate) fn attribute(name: &str, attribute_type: AttributeType) -> Column {
+    Column::Attribute(name.into(), attribute_type)
 }
