@@ -47,6 +47,8 @@ calls! {
         SignalWorkflowExecutionRequest SignalWorkflowExecutionResponse;
     terminate_workflow "TerminateWorkflowExecution" SHORT
         TerminateWorkflowExecutionRequest TerminateWorkflowExecutionResponse;
+    delete_workflow "DeleteWorkflowExecution" SHORT
+        DeleteWorkflowExecutionRequest DeleteWorkflowExecutionResponse;
     describe "DescribeWorkflowExecution" SHORT
         DescribeWorkflowExecutionRequest DescribeWorkflowExecutionResponse;
     describe_namespace "DescribeNamespace" SHORT

@@ -60,10 +60,13 @@ pub(super) async fn handle(world: &World, task: PollActivityTaskQueueResponse, m
         return given.finding("a task without its input");
     };
     given.check_heartbeat_details();
-    if !world
-        .ledger
-        .handed_out(&given.run_id, &task.activity_id, task.attempt, &given.nonce)
-    {
+    if !world.ledger.handed_out(
+        &given.workflow_id,
+        &given.run_id,
+        &task.activity_id,
+        task.attempt,
+        &given.nonce,
+    ) {
         return;
     }
     if order.activity.once && task.attempt > 1 {

@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use proto::temporal::api::common::v1::Payloads;
 use proto::temporal::api::enums::v1::{WorkflowIdConflictPolicy, WorkflowIdReusePolicy};
 use proto::temporal::api::history::v1::HistoryEvent;
 use proto::temporal::api::history::v1::history_event::Attributes as A;
 use proto::temporal::api::workflowservice::v1::{
-    SignalWithStartWorkflowExecutionRequest, StartWorkflowExecutionRequest,
+    DeleteWorkflowExecutionRequest, SignalWithStartWorkflowExecutionRequest,
+    StartWorkflowExecutionRequest, TerminateWorkflowExecutionRequest,
 };
 use tonic::{Code, Status};
 
 use super::decide::{WORKFLOW_TASK_MILLIS, retry};
-use super::ledger::{Signal, Workflow};
+use super::ledger::{Fate, Signal, Workflow};
 use super::plan::Plan;
 use super::progress::NUMBER;
 use super::world::World;
@@ -24,6 +26,11 @@ use crate::{api, payload};
 /// A signal that no plan waits for.
 const STRAY: &str = "stray";
 
+/// Signals that a hub takes: enough for a snapshot of its state.
+const HUB_SIGNALS: u64 = 400;
+/// Who sends them at the same time.
+const HUB_SENDERS: u64 = 4;
+
 /// Keeps one workflow after the other going, until the world stops.
 pub(super) async fn run(world: Arc<World>, name: String) {
     let mut number = 0;
@@ -32,24 +39,43 @@ pub(super) async fn run(world: Arc<World>, name: String) {
         number += 1;
         let mut random = Random::named(world.seed, &id);
         let plan = Plan::draw(&id, &mut random);
-        let workflow = Workflow {
-            plan: plan.clone(),
-            run_id: None,
-            signals: BTreeMap::new(),
-            seen_closed: false,
-        };
-        world.ledger.facts().workflows.insert(id, workflow);
-        let caller = Caller {
-            world: &world,
-            plan: &plan,
-        };
+        let caller = Caller::enter(&world, &plan);
         if caller.start(&mut random).await {
-            caller.signal_all(&mut random).await;
+            let fate = random.below(100);
+            caller.signal_some(&mut random, fate).await;
+            match fate {
+                0..6 => caller.terminate().await,
+                6..10 if plan.has_one_run() => caller.delete().await,
+                _ => {}
+            }
+            caller.await_end().await;
+            if (10..13).contains(&fate) && plan.has_one_run() {
+                caller.delete().await;
+            }
+        }
+        caller.leave();
+    }
+}
+
+/// Keeps one workflow after the other going that takes many signals: its history is long, events come while
+/// its tasks are out, its state is worth a snapshot.
+pub(super) async fn run_hubs(world: Arc<World>, name: String) {
+    let mut number = 0;
+    while !*world.stopping.borrow() {
+        let id = format!("{name}-{number}");
+        number += 1;
+        let plan = Plan::hub(&id);
+        let caller = Caller::enter(&world, &plan);
+        if caller.start_surely().await {
+            let senders = (0..HUB_SENDERS).map(|sender| {
+                let random = Random::named(world.seed, &format!("{id}/{sender}"));
+                caller.send_to_hub(sender, random)
+            });
+            futures_util::future::join_all(senders).await;
+            caller.signal(0).await;
             caller.await_end().await;
         }
-        if let Some(known) = world.ledger.facts().workflows.get_mut(&plan.id) {
-            known.seen_closed = true;
-        }
+        caller.leave();
     }
 }
 
@@ -58,7 +84,41 @@ struct Caller<'a> {
     plan: &'a Plan,
 }
 
-impl Caller<'_> {
+impl<'a> Caller<'a> {
+    /// Takes on a workflow.
+    fn enter(world: &'a World, plan: &'a Plan) -> Self {
+        let workflow = Workflow {
+            plan: plan.clone(),
+            run_id: None,
+            signals: BTreeMap::new(),
+            fate: Fate::Planned,
+            seen_closed: false,
+        };
+        world
+            .ledger
+            .facts()
+            .workflows
+            .insert(plan.id.clone(), workflow);
+        Self { world, plan }
+    }
+
+    /// Is done with it.
+    fn leave(self) {
+        if let Some(known) = self.world.ledger.facts().workflows.get_mut(&self.plan.id) {
+            known.seen_closed = true;
+        }
+    }
+
+    fn set_fate(&self, fate: Fate) {
+        if let Some(known) = self.world.ledger.facts().workflows.get_mut(&self.plan.id) {
+            known.fate = fate;
+        }
+    }
+
+    fn fate(&self) -> Fate {
+        self.world.ledger.facts().fate(&self.plan.id)
+    }
+
     /// Starts the workflow in one of several ways; answers whether it may exist.
     async fn start(&self, random: &mut Random) -> bool {
         match random.below(100) {
@@ -223,28 +283,109 @@ impl Caller<'_> {
         }
     }
 
-    async fn signal_all(&self, random: &mut Random) {
+    /// Sends what the plan waits for, or with a fate other than the planned one perhaps only some.
+    async fn signal_some(&self, random: &mut Random, fate: u64) {
         for number in self.plan.signals() {
-            let request = api::signal(&self.plan.id, NUMBER, Some(payload::of_json(&number)));
-            self.sent(&request.request_id, false);
-            let (answer, _) = self
-                .world
-                .insist(|client| {
-                    let request = request.clone();
-                    async move { client.signal(request).await }
-                })
-                .await;
-            self.signaled(&request.request_id, answer.map(drop));
-            if random.percent(20) {
-                let request = api::signal(&self.plan.id, STRAY, None);
-                self.sent(&request.request_id, false);
-                let request_id = request.request_id.clone();
-                let answer = self
-                    .world
-                    .once(|client| async move { client.signal(request).await })
-                    .await;
-                self.signaled(&request_id, answer.map(drop));
+            if fate < 10 && random.percent(50) {
+                return;
             }
+            self.signal(number).await;
+            if random.percent(20) {
+                self.signal_carelessly(STRAY, None).await;
+            }
+        }
+    }
+
+    async fn send_to_hub(&self, sender: u64, mut random: Random) {
+        for turn in 0..HUB_SIGNALS / HUB_SENDERS {
+            if *self.world.stopping.borrow() {
+                return;
+            }
+            let number = 1_000 + turn * HUB_SENDERS + sender;
+            if random.percent(30) {
+                self.signal_carelessly(NUMBER, Some(payload::of_json(&number)))
+                    .await;
+            } else {
+                self.signal(number).await;
+            }
+        }
+    }
+
+    /// The same signal until it is answered.
+    async fn signal(&self, number: u64) {
+        let request = api::signal(&self.plan.id, NUMBER, Some(payload::of_json(&number)));
+        self.sent(&request.request_id, false);
+        let (answer, _) = self
+            .world
+            .insist(|client| {
+                let request = request.clone();
+                async move { client.signal(request).await }
+            })
+            .await;
+        self.signaled(&request.request_id, answer.map(drop));
+    }
+
+    /// One signal, whatever becomes of it.
+    async fn signal_carelessly(&self, name: &str, input: Option<Payloads>) {
+        let request = api::signal(&self.plan.id, name, input);
+        self.sent(&request.request_id, false);
+        let request_id = request.request_id.clone();
+        let answer = self
+            .world
+            .once(|client| async move { client.signal(request).await })
+            .await;
+        self.signaled(&request_id, answer.map(drop));
+    }
+
+    async fn terminate(&self) {
+        let request = TerminateWorkflowExecutionRequest {
+            namespace: api::NAMESPACE.to_owned(),
+            workflow_execution: api::execution(&self.plan.id, ""),
+            reason: String::from("doubt"),
+            ..Default::default()
+        };
+        self.set_fate(Fate::Unsure);
+        let (answer, repeated) = self
+            .world
+            .insist(|client| {
+                let request = request.clone();
+                async move { client.terminate_workflow(request).await }
+            })
+            .await;
+        match answer {
+            Ok(_) => {
+                self.world.ledger.acknowledged("terminations");
+                self.set_fate(Fate::Terminated);
+            }
+            Err(status) if status.code() != Code::NotFound => {
+                self.finding(&format!("termination: {status}"));
+            }
+            Err(_) if !repeated => self.set_fate(Fate::Planned),
+            Err(_) => {}
+        }
+    }
+
+    async fn delete(&self) {
+        let request = DeleteWorkflowExecutionRequest {
+            namespace: api::NAMESPACE.to_owned(),
+            workflow_execution: api::execution(&self.plan.id, ""),
+        };
+        self.set_fate(Fate::Unsure);
+        let (answer, _) = self
+            .world
+            .insist(|client| {
+                let request = request.clone();
+                async move { client.delete_workflow(request).await }
+            })
+            .await;
+        match answer {
+            Ok(_) => {
+                self.world.ledger.acknowledged("deletions");
+                self.set_fate(Fate::Deleted);
+            }
+            // An earlier try was taken, or a careless start came to nothing.
+            Err(status) if status.code() == Code::NotFound => {}
+            Err(status) => self.finding(&format!("deletion: {status}")),
         }
     }
 
@@ -294,6 +435,9 @@ impl Caller<'_> {
     }
 
     fn absent(&self, status: &Status) {
+        if matches!(self.fate(), Fate::Deleted | Fate::Unsure) {
+            return;
+        }
         let facts = self.world.ledger.facts();
         let known = facts
             .workflows
@@ -310,6 +454,11 @@ impl Caller<'_> {
     fn ended(&self, event: &HistoryEvent) {
         self.world.ledger.count("workflows ended");
         let result = match &event.attributes {
+            Some(A::WorkflowExecutionTerminatedEventAttributes(_))
+                if self.fate() != Fate::Planned =>
+            {
+                return;
+            }
             Some(A::WorkflowExecutionCompletedEventAttributes(a)) => {
                 payload::to_json::<String>(a.result.as_ref())
             }

@@ -17,6 +17,9 @@ use crate::random::Random;
 /// How long all workflows may take to end after the last start. Their own timeouts are a few seconds.
 const PATIENCE: Duration = Duration::from_secs(180);
 
+/// Workflows with long histories under way at a time.
+const HUBS: u64 = 2;
+
 /// What to do.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -100,6 +103,12 @@ fn people(options: &Options, world: &Arc<World>) -> (JoinSet<()>, JoinSet<()>) {
     }
     for number in 0..options.concurrency {
         clients.spawn(client_side::run(Arc::clone(world), format!("w{number}")));
+    }
+    for number in 0..HUBS {
+        clients.spawn(client_side::run_hubs(
+            Arc::clone(world),
+            format!("hub{number}"),
+        ));
     }
     (workers, clients)
 }

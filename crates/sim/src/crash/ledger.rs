@@ -29,6 +29,8 @@ pub(super) struct Facts {
     pub(super) workflows: BTreeMap<String, Workflow>,
     /// Activities that workers were given, by run id and activity id.
     pub(super) activities: HashMap<(String, String), Vec<Attempt>>,
+    /// The workflow ids of runs that had activities.
+    pub(super) runs: HashMap<String, String>,
     /// Acknowledged completions of workflow tasks, by run id and started event: the identity that completed.
     pub(super) workflow_tasks: HashMap<(String, i64), String>,
     /// Digests of events that somebody was shown, by run id and event id.
@@ -50,8 +52,23 @@ pub(super) struct Workflow {
     pub(super) run_id: Option<String>,
     /// Signals by request id.
     pub(super) signals: BTreeMap<String, Signal>,
+    /// What else a client asked of it.
+    pub(super) fate: Fate,
     /// Its end, as a client was shown it.
     pub(super) seen_closed: bool,
+}
+
+/// How a workflow is to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// By itself, as planned.
+    Planned,
+    /// A client asked to terminate or delete it, and nobody knows whether that was taken.
+    Unsure,
+    /// A client terminated it, and that was acknowledged.
+    Terminated,
+    /// A client deleted it, and that was acknowledged.
+    Deleted,
 }
 
 /// A signal that a client sent.
@@ -147,12 +164,14 @@ impl Ledger {
     /// Notes that a worker was given an attempt; answers whether it may have it.
     pub(super) fn handed_out(
         &self,
+        workflow_id: &str,
         run_id: &str,
         activity_id: &str,
         attempt: i32,
         nonce: &str,
     ) -> bool {
         let mut facts = self.facts();
+        facts.runs.insert(run_id.to_owned(), workflow_id.to_owned());
         let key = (run_id.to_owned(), activity_id.to_owned());
         let attempts = facts.activities.entry(key).or_default();
         let again = attempts.iter().any(|known| known.attempt == attempt);
@@ -192,6 +211,14 @@ impl Ledger {
 }
 
 impl Facts {
+    /// How a workflow, or the one whose child it is, is to end.
+    pub(super) fn fate(&self, workflow_id: &str) -> Fate {
+        let client_asked_for = Plan::root_id(workflow_id);
+        self.workflows
+            .get(client_asked_for)
+            .map_or(Fate::Planned, |workflow| workflow.fate)
+    }
+
     /// Notes what a correct server never does.
     pub(super) fn finding(&mut self, text: String) {
         self.finding_count += 1;
@@ -233,10 +260,10 @@ mod tests {
     #[test]
     fn an_attempt_is_handed_out_once() {
         let ledger = Ledger::default();
-        assert!(ledger.handed_out("r", "a", 1, "x"));
-        assert!(ledger.handed_out("r", "a", 2, "y"));
-        assert!(ledger.handed_out("r", "b", 1, "z"));
-        assert!(!ledger.handed_out("r", "a", 2, "w"));
+        assert!(ledger.handed_out("w", "r", "a", 1, "x"));
+        assert!(ledger.handed_out("w", "r", "a", 2, "y"));
+        assert!(ledger.handed_out("w", "r", "b", 1, "z"));
+        assert!(!ledger.handed_out("w", "r", "a", 2, "w"));
         assert_eq!(ledger.facts().finding_count, 1);
     }
 

@@ -147,6 +147,23 @@ impl Plan {
         format!("{}:{}:{}", self.id, self.offset + first, shapes.join(","))
     }
 
+    /// One that takes signals until it hears number 0.
+    pub(super) fn hub(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            steps: vec![Step::Signals(BTreeSet::from([0]))],
+            offset: 0,
+            heard: BTreeSet::new(),
+            fails_first: false,
+            eager: false,
+        }
+    }
+
+    /// The workflow that a client asked for and that this one is, or is a child of.
+    pub(super) fn root_id(id: &str) -> &str {
+        id.split_once("-child-").map_or(id, |(root, _)| root)
+    }
+
     /// The id of the child in step `index` of the whole.
     pub(super) fn child_id(id: &str, index: usize) -> String {
         format!("{id}-child-{index}")

@@ -12,7 +12,7 @@ use proto::temporal::api::workflowservice::v1::{
 };
 
 use super::client_side::successor;
-use super::ledger::{Attempt, Facts, Outcome, Workflow, digest};
+use super::ledger::{Attempt, Facts, Fate, Outcome, Workflow, digest};
 use super::world::World;
 use crate::api;
 use crate::check::history;
@@ -27,6 +27,7 @@ type Histories = BTreeMap<String, BTreeMap<String, Vec<HistoryEvent>>>;
 /// # Errors
 /// When the server does not give them.
 pub(super) async fn of_all_histories(world: &Arc<World>) -> Result<(), Error> {
+    await_deletions(world).await;
     let mut histories = Histories::new();
     for info in list(world).await? {
         let execution = info.execution.clone().unwrap_or_default();
@@ -57,12 +58,55 @@ pub(super) async fn of_all_histories(world: &Arc<World>) -> Result<(), Error> {
         .activities
         .keys()
         .map(|(run_id, _)| run_id)
-        .find(|run| !known.contains(run));
+        .filter(|run_id| !known.contains(run_id))
+        .find(|run_id| {
+            let id = facts.runs.get(*run_id).map_or("", String::as_str);
+            // Children are not deleted with their parents.
+            facts
+                .workflows
+                .get(id)
+                .is_none_or(|workflow| workflow.fate == Fate::Planned)
+        });
     problems.extend(lost.map(|run_id| format!("run {run_id} had activities and is gone")));
     for problem in problems {
         facts.finding(problem);
     }
     Ok(())
+}
+
+/// Deleted means gone, soon and for ever.
+async fn await_deletions(world: &World) {
+    let deleted: Vec<String> = {
+        let facts = world.ledger.facts();
+        let deleted = facts
+            .workflows
+            .values()
+            .filter(|workflow| workflow.fate == Fate::Deleted);
+        deleted.map(|workflow| workflow.plan.id.clone()).collect()
+    };
+    for id in deleted {
+        let gone = async {
+            loop {
+                let (answer, _) = world
+                    .insist(|client| {
+                        let request = DescribeWorkflowExecutionRequest {
+                            namespace: api::NAMESPACE.to_owned(),
+                            execution: api::execution(&id, ""),
+                        };
+                        async move { client.describe(request).await }
+                    })
+                    .await;
+                if answer.is_err_and(|status| status.code() == tonic::Code::NotFound) {
+                    return;
+                }
+            }
+        };
+        if tokio::time::timeout(api::SHORT, gone).await.is_err() {
+            world
+                .ledger
+                .finding(format!("{id}: it was deleted and is still there"));
+        }
+    }
 }
 
 async fn list(world: &World) -> Result<Vec<WorkflowExecutionInfo>, Error> {
@@ -132,6 +176,9 @@ async fn check_described(
     let info = described.workflow_execution_info.unwrap_or_default();
     if (info.status, info.history_length) != (listed.status, listed.history_length) {
         problems.push(format!("it is described as {:?}", info.status()));
+    }
+    if info.status() == Status::Terminated {
+        return Ok(problems);
     }
     let pending = described.pending_activities.len()
         + described.pending_children.len()
@@ -206,9 +253,12 @@ struct Told {
     nonce: Option<String>,
     timed_out: bool,
     maximum_attempts: i32,
+    /// The run was terminated.
+    cut_off: bool,
 }
 
 fn check_activities(facts: &Facts, run_id: &str, events: &[HistoryEvent]) -> Vec<String> {
+    let cut_off = events.last().map(status_after) == Some(Status::Terminated);
     let mut ids = BTreeMap::new();
     let mut told: BTreeMap<String, Told> = BTreeMap::new();
     let mut tell = |scheduled: i64, ids: &BTreeMap<i64, String>, change: &dyn Fn(&mut Told)| {
@@ -224,7 +274,10 @@ fn check_activities(facts: &Facts, run_id: &str, events: &[HistoryEvent]) -> Vec
                     .retry_policy
                     .as_ref()
                     .map_or(0, |policy| policy.maximum_attempts);
-                tell(event.event_id, &ids, &|told| told.maximum_attempts = max);
+                tell(event.event_id, &ids, &|told| {
+                    told.maximum_attempts = max;
+                    told.cut_off = cut_off;
+                });
             }
             Some(A::ActivityTaskStartedEventAttributes(a)) => {
                 tell(a.scheduled_event_id, &ids, &|told| told.attempt = a.attempt);
@@ -284,6 +337,12 @@ fn check_activity(told: &Told, given: &[Attempt]) -> Vec<String> {
             }
             Some(_) => {}
         }
+    } else if told.cut_off && !told.timed_out {
+        // It had no chance to end, and how far it came is not told.
+        if told.maximum_attempts == 1 && given.len() > 1 {
+            problems.push(format!("it was handed out {} times", given.len()));
+        }
+        return problems;
     } else if told.maximum_attempts != 1 {
         problems.push(String::from("it may be retried and never completed"));
     } else if !told.timed_out {
@@ -307,7 +366,10 @@ fn check_workflow(
     runs: Option<&BTreeMap<String, Vec<HistoryEvent>>>,
 ) -> Vec<String> {
     let Some(runs) = runs else {
-        let lost = workflow.run_id.is_some() || workflow.signals.values().any(|s| s.acknowledged);
+        let acknowledged =
+            workflow.run_id.is_some() || workflow.signals.values().any(|s| s.acknowledged);
+        let may_be_gone = matches!(workflow.fate, Fate::Deleted | Fate::Unsure);
+        let lost = acknowledged && !may_be_gone;
         return if lost {
             vec![String::from("it was acknowledged and is gone")]
         } else {
@@ -338,6 +400,22 @@ fn check_workflow(
         problems.push(format!(
             "run {:?} was acknowledged, run {first} exists",
             workflow.run_id
+        ));
+    }
+    let last = chain
+        .last()
+        .and_then(|run_id| runs.get(*run_id)?.last())
+        .map(status_after);
+    let ended_well = match workflow.fate {
+        Fate::Planned => last == Some(Status::Completed),
+        Fate::Unsure => matches!(last, Some(Status::Completed | Status::Terminated)),
+        Fate::Terminated => last == Some(Status::Terminated),
+        Fate::Deleted => false,
+    };
+    if !ended_well {
+        problems.push(format!(
+            "it is {last:?}, and its fate was {:?}",
+            workflow.fate
         ));
     }
     let mut taken: BTreeMap<&str, usize> = BTreeMap::new();

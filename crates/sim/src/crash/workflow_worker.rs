@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 
 use super::activity_worker;
 use super::decide::decide;
+use super::ledger::Fate;
 use super::progress::Progress;
 use super::world::World;
 use crate::api;
@@ -71,7 +72,9 @@ impl Worker {
         let events = self.whole_history(&task, &workflow_id, &run_id).await?;
         self.world.ledger.saw(&run_id, &events);
         let progress = Progress::of(&events, task.started_event_id);
-        for surprise in &progress.surprises {
+        let planned = self.world.ledger.facts().fate(&workflow_id) == Fate::Planned;
+        // Children of a workflow that is gone have surprises of their own.
+        for surprise in progress.surprises.iter().filter(|_| planned) {
             self.world
                 .ledger
                 .finding(format!("{workflow_id} {run_id}: {surprise}"));
