@@ -115,8 +115,9 @@ fn insert_row(conn: &Connection, write: &Write, row: &Row) -> Result<i64, Failur
         "INSERT INTO executions (run_id, namespace, workflow_id, slot, current, status, \
          workflow_type, task_queue, start_time, execution_time, close_time, history_length, \
          history_size, state_transition_count, parent_workflow_id, parent_run_id, \
-         root_workflow_id, root_run_id, division, wake_at, memo, search_attributes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, \
-         ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
+         root_workflow_id, root_run_id, division, wake_at, memo, search_attributes) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
+         ?19, ?20, ?21, ?22)",
     )?
     .execute(params![
         key.run_id.as_bytes().as_slice(),
