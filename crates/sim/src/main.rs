@@ -2,7 +2,7 @@
 //! what is left.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -37,6 +37,9 @@ struct Arguments {
     /// something was wrong.
     #[arg(long)]
     folder: Option<PathBuf>,
+    /// Only check this database file, which no server may have open.
+    #[arg(long, conflicts_with = "folder")]
+    check_file: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -55,7 +58,25 @@ fn main() -> ExitCode {
     })
 }
 
+async fn check_file(path: &Path) -> Result<ExitCode, String> {
+    let found = steadfast_sim::check::file::check(path)
+        .await
+        .map_err(|error| error.to_string())?;
+    say(&format!("{} runs, {} of them open", found.runs, found.open));
+    for problem in &found.problems {
+        say(problem);
+    }
+    Ok(if found.problems.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(2)
+    })
+}
+
 async fn run(arguments: Arguments) -> Result<ExitCode, String> {
+    if let Some(path) = &arguments.check_file {
+        return check_file(path).await;
+    }
     let temporary = tempfile::tempdir().map_err(|error| format!("no temporary folder: {error}"))?;
     let folder = arguments
         .folder

@@ -178,9 +178,24 @@ fn check_snapshots(state: &State, loaded: &Loaded) -> Option<String> {
         }
     }
     let snapshot = loaded.snapshot.as_ref()?;
-    let stored = load(Some(snapshot.bytes.clone()), &loaded.records);
-    let same = stored.is_ok_and(|stored| stored.same_durable(state));
-    (!same).then(|| format!("its snapshot of record {} is not the fold", snapshot.seq))
+    let stored = match load(Some(snapshot.bytes.clone()), &loaded.records) {
+        Ok(stored) => stored,
+        Err(error) => return Some(format!("its snapshot cannot be read: {error}")),
+    };
+    let differs = || {
+        let (stored, folded) = (format!("{stored:#?}"), format!("{state:#?}"));
+        let mut lines = stored.lines().zip(folded.lines());
+        let first = lines
+            .find(|(stored, folded)| stored != folded)
+            .unwrap_or_default();
+        format!(
+            "its snapshot of record {} is not the fold: {} instead of {}",
+            snapshot.seq,
+            first.0.trim(),
+            first.1.trim()
+        )
+    };
+    (!stored.same_durable(state)).then(differs)
 }
 
 fn check_row(state: &State, namespace: &Namespace, row: &Row) -> Vec<String> {
