@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod damaged;
 mod disk_full;
 mod malformed;
 mod poisoned;
