@@ -12,6 +12,7 @@ use proto::temporal::api::workflow::v1::ResetPoints;
 use uuid::Uuid;
 
 use super::open::{self, Opening};
+use super::peer;
 use super::step::Step;
 use crate::cron::Cron;
 use crate::retry;
@@ -207,6 +208,7 @@ fn open_run(step: &mut Step<'_>, next: Next, base: WorkflowExecutionStartedEvent
         user_metadata: start.user_metadata.clone(),
         links: Vec::new(),
         awaits_parent: false,
+        taken_messages: peer::taken_messages(step.state),
         attributes,
     };
     let (run, ()) = open::open(opening, step.now, step.env, |step| {

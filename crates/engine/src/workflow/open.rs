@@ -29,6 +29,7 @@ pub(crate) struct Opening {
     pub(crate) user_metadata: Option<UserMetadata>,
     pub(crate) links: Vec<Link>,
     pub(crate) awaits_parent: bool,
+    pub(crate) taken_messages: Vec<String>,
 }
 
 /// Opens a run and does `then` in the same record: a signal, the first workflow task.
@@ -44,6 +45,7 @@ pub(crate) fn open<T>(
         request_id: opening.request_id,
         awaits_parent: opening.awaits_parent,
         namespace: env.namespace.name.to_string(),
+        taken_messages: opening.taken_messages,
     };
     let event = HistoryEvent {
         event_id: 1,

@@ -112,6 +112,9 @@ pub struct Created {
     /// The namespace's name, for events that show it.
     #[prost(string, tag = "5")]
     pub namespace: String,
+    /// The last messages that earlier runs of this workflow id took: one that comes again is recognised.
+    #[prost(string, repeated, tag = "6")]
+    pub taken_messages: Vec<String>,
 }
 
 /// See [`ChangeKind::WorkflowTaskAttempt`].

@@ -26,6 +26,7 @@ use crate::rejection::Rejection;
 use crate::time::{duration, wire};
 use crate::workflow::input::StartChild;
 use crate::workflow::open::{self, Opening};
+use crate::workflow::peer;
 use crate::workflow::state::{FirstTask, State};
 use crate::workflow::step::{Extras, SERVER_IDENTITY, Step};
 use crate::workflow::transition::{NewRun, Transition, WorkflowTask};
@@ -77,6 +78,8 @@ struct Wish {
     child: Option<Box<StartChild>>,
     conflict: Conflict,
     reuse: Reuse,
+    /// What the current run has taken from other workflows.
+    taken_messages: Vec<String>,
 }
 
 /// Starts a run, or finds that the current one will do, or is in the way.
@@ -105,11 +108,13 @@ pub fn start(
     }
     if !state.is_open() {
         check_reuse(state, wish.reuse)?;
+        wish.taken_messages = peer::taken_messages(state);
         return Ok(open_new(wish, None, now, env));
     }
     match wish.conflict {
         Conflict::UseExisting => use_existing(state, wish, now, env),
         Conflict::TerminateExisting => {
+            wish.taken_messages = peer::taken_messages(state);
             let run_id = now.run_id();
             let ended = terminate_existing(state, run_id, now, env);
             let mut outcome = open_new(wish, Some(run_id), now, env);
@@ -134,6 +139,7 @@ impl From<StartInput> for Wish {
                 reuse: reuse(request.workflow_id_reuse_policy),
                 start: *request,
                 signal: None,
+                taken_messages: Vec::new(),
                 child: None,
             }
             .with_legacy_policy(),
@@ -152,6 +158,7 @@ impl From<StartInput> for Wish {
                     reuse: reuse(request.workflow_id_reuse_policy),
                     start: start_part(*request),
                     signal: Some(signal),
+                    taken_messages: Vec::new(),
                     child: None,
                 }
                 .with_legacy_policy()
@@ -161,6 +168,7 @@ impl From<StartInput> for Wish {
                 reuse: reuse(child.request.workflow_id_reuse_policy),
                 start: (*child.request).clone(),
                 signal: None,
+                taken_messages: Vec::new(),
                 child: Some(child),
             }
             .with_legacy_policy(),
@@ -409,6 +417,7 @@ fn open_new(wish: Wish, run_id: Option<Uuid>, now: &mut Now, env: Env<'_>) -> St
         user_metadata: request.user_metadata.clone(),
         links: request.links.clone(),
         awaits_parent,
+        taken_messages: wish.taken_messages,
         attributes: started_attributes(
             request,
             wish.child.as_deref(),

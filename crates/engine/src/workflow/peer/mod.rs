@@ -38,6 +38,23 @@ pub fn answer_for_missing(message: &Peer) -> PeerAnswer {
     }
 }
 
+/// So many messages of earlier runs are remembered by the next.
+const TAKEN_MESSAGES_MAX: usize = 64;
+
+/// The last messages that this run, and those before it, took: the next run of the workflow id recognises
+/// one that is delivered again to the id. A client's request ids are its own run's matter.
+pub(crate) fn taken_messages(state: &State) -> Vec<String> {
+    let is_message = |id: &str| {
+        let (run_id, event_id) = id.split_once(':').unwrap_or_default();
+        Uuid::parse_str(run_id).is_ok() && event_id.parse::<EventId>().is_ok()
+    };
+    let taken = state.request_ids.iter().filter(|(id, _)| is_message(id));
+    let mut taken: Vec<_> = taken.map(|(id, seen)| (seen.event_id, id)).collect();
+    taken.sort_unstable_by(|one, other| other.cmp(one));
+    taken.truncate(TAKEN_MESSAGES_MAX);
+    taken.into_iter().map(|(_, id)| id.to_string()).collect()
+}
+
 /// A queued message in full. `None` when what it was about is gone.
 pub(crate) fn message(state: &State, seq: u64, entry: &OutboxEntry) -> Option<Send> {
     match entry {

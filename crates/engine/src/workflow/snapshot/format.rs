@@ -161,6 +161,7 @@ impl Snapshot {
                 request_id: start.request_id.to_string(),
                 awaits_parent: false,
                 namespace: start.namespace.to_string(),
+                taken_messages: Vec::new(),
             }),
             first_event: Some(HistoryEvent {
                 event_time: Some(start.time.to_proto()),

@@ -102,6 +102,9 @@ impl State {
             request_ids: Table::default(),
             volatile: Volatile::default(),
         };
+        for id in &created.taken_messages {
+            state.note_request_id(id, EventType::WorkflowExecutionSignaled as i32, 0);
+        }
         state.note_request_id(
             &created.request_id,
             EventType::WorkflowExecutionStarted as i32,
