@@ -70,7 +70,12 @@ fn parent_ready(step: &mut Step<'_>) {
         return;
     }
     step.change(ChangeKind::ParentReady(true));
-    step.ensure_workflow_task();
+    if step.state.core.cancel_requested {
+        // What has been asked to end does not wait for its time (behaviour, section 4.8).
+        step.schedule_workflow_task();
+    } else {
+        step.ensure_workflow_task();
+    }
 }
 
 /// Whether a child that waits is one that this run has started or is about to: then it will hear of it.
