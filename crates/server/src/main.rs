@@ -1,6 +1,6 @@
 //! The `steadfast` binary: reads the command line, opens the store, serves until told to stop.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -18,6 +18,10 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
+
+/// Steps make many small, short-lived values on several threads; glibc's allocator fragments under them.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Bytes of executions kept in memory.
 const CACHE_BYTES_MAX: usize = 256 << 20;
@@ -80,6 +84,7 @@ fn log_to_stderr(dev: &Dev) -> Result<(), String> {
         .map_err(|error| format!("--log-level {level} makes no sense: {error}"))?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     match dev.log_format {
         LogFormat::Text => builder.init(),

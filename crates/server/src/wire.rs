@@ -145,7 +145,12 @@ where
             break;
         }
     }
-    let mut message = rest.map_or(first, BytesMut::freeze);
+    // A message in one frame is a slice of the connection's read buffer. What is kept of it for long, such as
+    // the input of a pending activity, must not keep that buffer: copy it out.
+    let mut message = match rest {
+        Some(joined) => joined.freeze(),
+        None => Bytes::copy_from_slice(&first),
+    };
     if message.len() < PREFIX || message.len() < expected(&message) {
         return Err(WireError::new(Code::Internal, "unexpected EOF"));
     }

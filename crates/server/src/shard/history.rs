@@ -57,7 +57,8 @@ impl TaskHistoryPlan {
             });
         }
         match cell.tail.from(from) {
-            Some(batches) => {
+            // A longer one comes in pages, as any long history does.
+            Some(batches) if batches.len() <= BATCHES_MAX => {
                 let mut fragments: Vec<Bytes> = batches
                     .into_iter()
                     .filter_map(|batch| cut(batch, to))
@@ -68,7 +69,7 @@ impl TaskHistoryPlan {
                     next: None,
                 })
             }
-            None => Self::Stored {
+            _ => Self::Stored {
                 key: cell.key.clone(),
                 from,
                 to,
