@@ -21,7 +21,13 @@ pub(crate) fn all() -> Result<(), String> {
         let server = Server::start()?;
         let mut suite = Command::new("tests/wire/run");
         suite.env("STEADFAST_ADDRESS", server.address());
-        suite.args(["-n", "4", "-q", "-m", "not slow and not quirk and not pending"]);
+        suite.args([
+            "-n",
+            "4",
+            "-q",
+            "-m",
+            "not slow and not quirk and not pending",
+        ]);
         step("the API's behaviour, on the wire", suite)?;
         let mut samples = Command::new("samples/run");
         samples.args(["--quiet", "--address", &server.address()]);
