@@ -11,8 +11,9 @@ use steadfast_sim::api;
 use steadfast_sim::client::Client;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tonic::Code;
 
-use crate::scene::{QUEUE, Scene};
+use crate::scene::{QUEUE, Scene, assert_refused};
 
 /// What the workers of this story saw.
 #[derive(Default)]
@@ -153,7 +154,17 @@ async fn a_history_at_its_limit() {
         }
     };
     assert!(neighbour_is_over);
-    assert_eq!(refused.message(), "workflow execution already completed");
+    // The one too many is told why, those behind it what came of it.
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert_eq!(refused.message(), "Workflow history count exceeds limit.");
+    assert_refused(
+        scene
+            .client
+            .signal(api::signal("endless", "more", None))
+            .await,
+        Code::NotFound,
+        "workflow execution already completed",
+    );
     let history = scene.history("endless").await;
     let last = history.last().unwrap();
     assert_eq!(last.event_type(), EventType::WorkflowExecutionTerminated);
