@@ -31,6 +31,27 @@ const HUB_SIGNALS: u64 = 400;
 /// Who sends them at the same time.
 const HUB_SENDERS: u64 = 4;
 
+/// What a client asks of a workflow beside what the plan says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whim {
+    None,
+    Terminate,
+    DeleteOpen,
+    DeleteClosed,
+}
+
+impl Whim {
+    fn draw(plan: &Plan, random: &mut Random) -> Self {
+        match random.below(100) {
+            0..6 => Self::Terminate,
+            // A deletion takes the current run alone, and nobody knows which of several that is.
+            6..10 if plan.has_one_run() => Self::DeleteOpen,
+            10..13 if plan.has_one_run() => Self::DeleteClosed,
+            _ => Self::None,
+        }
+    }
+}
+
 /// Keeps one workflow after the other going, until the world stops.
 pub(super) async fn run(world: Arc<World>, name: String) {
     let mut number = 0;
@@ -41,15 +62,16 @@ pub(super) async fn run(world: Arc<World>, name: String) {
         let plan = Plan::draw(&id, &mut random);
         let caller = Caller::enter(&world, &plan);
         if caller.start(&mut random).await {
-            let fate = random.below(100);
-            caller.signal_some(&mut random, fate).await;
-            match fate {
-                0..6 => caller.terminate().await,
-                6..10 if plan.has_one_run() => caller.delete().await,
-                _ => {}
+            let whim = Whim::draw(&plan, &mut random);
+            let cut_short = matches!(whim, Whim::Terminate | Whim::DeleteOpen);
+            caller.signal_some(&mut random, cut_short).await;
+            match whim {
+                Whim::Terminate => caller.terminate().await,
+                Whim::DeleteOpen => caller.delete().await,
+                Whim::DeleteClosed | Whim::None => {}
             }
             caller.await_end().await;
-            if (10..13).contains(&fate) && plan.has_one_run() {
+            if whim == Whim::DeleteClosed {
                 caller.delete().await;
             }
         }
@@ -283,10 +305,10 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// Sends what the plan waits for, or with a fate other than the planned one perhaps only some.
-    async fn signal_some(&self, random: &mut Random, fate: u64) {
+    /// Sends what the plan waits for; of a workflow that will be cut short perhaps only some.
+    async fn signal_some(&self, random: &mut Random, cut_short: bool) {
         for number in self.plan.signals() {
-            if fate < 10 && random.percent(50) {
+            if cut_short && random.percent(50) {
                 return;
             }
             self.signal(number).await;
