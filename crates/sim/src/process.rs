@@ -269,8 +269,28 @@ impl Server {
     /// # Errors
     /// When it is gone already.
     pub fn terminate(&self) -> Result<(), Error> {
-        rustix::process::kill_process(self.pid, Signal::TERM)
-            .map_err(|error| Error::io("tell the server to stop")(error.into()))
+        self.signal(Signal::TERM)
+    }
+
+    /// Takes all processor time from it.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn pause(&self) -> Result<(), Error> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets it go on after a pause.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn resume(&self) -> Result<(), Error> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<(), Error> {
+        rustix::process::kill_process(self.pid, signal)
+            .map_err(|error| Error::io("send the server a signal")(error.into()))
     }
 
     /// Waits until it has ended; answers how, and what it said on stderr.

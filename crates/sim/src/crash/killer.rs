@@ -62,13 +62,20 @@ pub async fn run(options: &Options) -> Result<Report, Error> {
     let mut server = start.serve().await?;
     world.server.send_replace(Some(server.client().await?));
     let mut random = Random::new(options.seed);
-    for kill in 1..=options.kills {
+    for life in 1..=options.kills {
         live(&world, &mut random, options.life_max).await;
-        world.server.send_replace(None);
-        server.kill().await?;
-        note_panics(&world, &server.stderr());
-        world.ledger.count("kills");
-        if options.check_every > 0 && kill % options.check_every == 0 {
+        match random.below(100) {
+            0..15 => stop(&world, server).await?,
+            15..25 => {
+                server.pause()?;
+                // As a machine that was put to sleep; and how long is the seed's choice.
+                tokio::time::sleep(Duration::from_millis(random.below(600))).await;
+                server.resume()?;
+                kill(&world, server).await?;
+            }
+            _ => kill(&world, server).await?,
+        }
+        if options.check_every > 0 && life % options.check_every == 0 {
             check_copy(&world, &database, &options.folder.join("copy")).await?;
         }
         if random.percent(20) {
@@ -148,9 +155,20 @@ async fn await_ends(world: &World, mut clients: JoinSet<()>) {
     }
 }
 
+async fn kill(world: &World, mut server: Server) -> Result<(), Error> {
+    world.server.send_replace(None);
+    server.kill().await?;
+    note_panics(world, &server.stderr());
+    world.ledger.count("kills");
+    Ok(())
+}
+
+/// Tells a server to stop, which it does in order whatever goes on.
 async fn stop(world: &World, mut server: Server) -> Result<(), Error> {
     server.terminate()?;
     let (status, stderr) = server.ended().await?;
+    world.server.send_replace(None);
+    world.ledger.count("stops");
     note_panics(world, &stderr);
     if status.code() != Some(0) {
         world
