@@ -19,10 +19,6 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
-/// Steps make many small, short-lived values on several threads; glibc's allocator fragments under them.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Bytes of executions kept in memory.
 const CACHE_BYTES_MAX: usize = 256 << 20;
 
