@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
 /// Bytes of executions kept in memory.
-const CACHE_BYTES_MAX: usize = 256 << 20;
+const CACHE_BYTES_MAX: usize = 128 << 20;
 
 fn main() -> ExitCode {
     let line = match CommandLine::try_parse() {
