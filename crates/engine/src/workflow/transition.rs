@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use proto::temporal::api::history::v1::HistoryEvent;
 use proto::temporal::api::workflowservice::v1::PollActivityTaskQueueResponse;
 use uuid::Uuid;
@@ -173,6 +172,3 @@ pub struct Send {
     /// The message.
     pub message: Peer,
 }
-
-/// The history bytes of a record: an encoded `History` message. Records concatenate.
-pub type HistoryBytes = Bytes;
