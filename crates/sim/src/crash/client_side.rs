@@ -417,8 +417,11 @@ impl<'a> Caller<'a> {
                 self.world.ledger.acknowledged("signals");
                 self.sent(request_id, true);
             }
-            // A careless start may have come to nothing; a repeated or stray signal may come too late.
-            Err(status) if !is_answer(&status) || status.code() == Code::NotFound => {}
+            // A careless start may have come to nothing; a repeated or stray signal may come too late, be it
+            // after the close or while a worker's decision to close makes way for what is buffered.
+            Err(status)
+                if !is_answer(&status)
+                    || matches!(status.code(), Code::NotFound | Code::ResourceExhausted) => {}
             Err(status) => self.finding(&format!("signal: {status}")),
         }
     }
