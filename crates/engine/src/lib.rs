@@ -4,6 +4,7 @@
 //! no log lines. Time, chance and ids are arguments. What an input does to an execution is decided here
 //! and nowhere else.
 //!
+//! - [`execution`]: one door to executions of every kind, and how to add a kind.
 //! - [`workflow`]: the workflow machine, the largest part.
 //! - [`matching`]: pairs ready tasks with waiting pollers.
 //! - [`visibility`]: list filters, from text to a tree.
@@ -14,6 +15,7 @@
 #![allow(deprecated)]
 
 pub mod cron;
+pub mod execution;
 pub mod ids;
 pub mod limits;
 pub mod matching;

@@ -126,6 +126,7 @@ fn main() {
             let key = ExecutionKey {
                 slot: (pick % 16384) as u16,
                 namespace: Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0001),
+                kind: 0,
                 workflow_id: workflow_id.into(),
                 run_id,
             };

@@ -23,6 +23,7 @@ fn write(run: u128, seq: u64) -> Write {
     let key = ExecutionKey {
         slot: 0,
         namespace: Uuid::nil(),
+        kind: 0,
         workflow_id: format!("w{run}").into(),
         run_id: Uuid::from_u128(run),
     };

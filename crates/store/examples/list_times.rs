@@ -118,7 +118,7 @@ fn main() {
     let start = Instant::now();
     let rounds = 10_000;
     for _ in 0..rounds {
-        wait(store.current(key.slot, NAMESPACE, &key.workflow_id)).unwrap();
+        wait(store.current(key.slot, NAMESPACE, key.kind, &key.workflow_id)).unwrap();
     }
     println!("{:>10.1?}  current, each", start.elapsed() / rounds);
     let start = Instant::now();

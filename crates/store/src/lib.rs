@@ -61,19 +61,21 @@ pub trait Store: Send + Sync {
     /// Commits a batch: all of its writes or none, in one transaction.
     fn commit(&self, batch: Batch) -> Answer<()>;
 
-    /// The current (latest) run of a workflow id, open or closed.
+    /// The current (latest) run of an id of this kind, open or closed.
     fn current(
         &self,
         slot: u16,
         namespace: Uuid,
+        kind: u8,
         workflow_id: &str,
     ) -> Answer<Option<ExecutionKey>>;
 
-    /// The key of a run, if this workflow id has it.
+    /// The key of a run, if this id of this kind has it.
     fn find(
         &self,
         slot: u16,
         namespace: Uuid,
+        kind: u8,
         workflow_id: &str,
         run_id: Uuid,
     ) -> Answer<Option<ExecutionKey>>;

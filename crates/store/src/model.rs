@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::filter::AttributeType;
 
-/// Which execution: one run of one workflow id in one namespace. Cheap to clone.
+/// Which execution: one run of one id of one kind in one namespace. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ExecutionKey {
     /// Where on the ring of slots the workflow id lies; a stored property of the execution,
@@ -15,7 +15,10 @@ pub struct ExecutionKey {
     pub slot: u16,
     /// The namespace's id.
     pub namespace: Uuid,
-    /// The workflow id.
+    /// What kind of execution; a number that the store only compares. Ids of different kinds do not
+    /// collide. 0 is a workflow.
+    pub kind: u8,
+    /// The workflow id; for other kinds, the id that takes its place.
     pub workflow_id: Arc<str>,
     /// The run id, unique over all namespaces. Version 7 UUIDs keep neighbours in time on shared
     /// pages.
@@ -242,7 +245,7 @@ pub struct Check {
     pub orphans: u64,
     /// Executions whose journal is not dense from 1, or whose snapshot is ahead of it. Must be 0.
     pub gaps: u64,
-    /// Workflow ids with more than one current run. Must be 0.
+    /// Ids with more than one current run of a kind. Must be 0.
     pub doubles: u64,
 }
 

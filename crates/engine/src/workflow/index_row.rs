@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use proto::temporal::api::common::v1::{Payload, SearchAttributes};
-use proto::temporal::api::enums::v1::WorkflowExecutionStatus;
 
 use super::state::{Core, State};
 use crate::Namespace;
@@ -16,8 +15,8 @@ use crate::time::Timestamp;
 /// What a list knows of a run.
 #[derive(Clone, Debug)]
 pub struct IndexRow {
-    /// As on the wire.
-    pub status: WorkflowExecutionStatus,
+    /// The number of the kind's own status on the wire.
+    pub status: i32,
     /// The workflow's type.
     pub workflow_type: Arc<str>,
     /// Its queue.
@@ -66,7 +65,7 @@ pub fn row(state: &State, namespace: &Namespace) -> IndexRow {
         })
         .collect();
     IndexRow {
-        status: core.status,
+        status: core.status as i32,
         workflow_type: core.start.workflow_type.clone(),
         task_queue: core.start.task_queue.clone(),
         start_time: core.start.time,

@@ -54,6 +54,7 @@ pub use unstored::{Unstored, unstored_events};
 use crate::Env;
 use crate::ids::Now;
 use crate::rejection::Rejection;
+pub(crate) use step::SERVER_IDENTITY;
 use step::Step;
 
 /// One step of a run. The state changes only when this succeeds.

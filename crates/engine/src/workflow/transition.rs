@@ -10,6 +10,7 @@ use super::input::Peer;
 use super::record::Record;
 use super::state::State;
 use super::token::WorkflowTaskToken;
+use crate::execution::Kind;
 use crate::ids::EventId;
 use crate::rejection::Rejection;
 use crate::time::Timestamp;
@@ -165,7 +166,9 @@ pub struct Send {
     pub seq: u64,
     /// The receiver's namespace.
     pub namespace_id: Uuid,
-    /// The receiver.
+    /// What kind of execution the receiver is.
+    pub kind: Kind,
+    /// The receiver: its workflow id, or what takes its place.
     pub workflow_id: String,
     /// Its run; `None` is the current one.
     pub run_id: Option<Uuid>,

@@ -1,5 +1,6 @@
 //! DeleteWorkflowExecution: an open run is terminated first.
 
+use engine::execution::Kind;
 use proto::temporal::api::workflowservice::v1::{
     DeleteWorkflowExecutionRequest, DeleteWorkflowExecutionResponse,
 };
@@ -19,7 +20,12 @@ pub(super) async fn handle(
     server
         .node
         .shards
-        .delete(&namespace, execution.workflow_id, execution.run_id)
+        .delete(
+            &namespace,
+            Kind::Workflow,
+            execution.workflow_id,
+            execution.run_id,
+        )
         .await?;
     Ok(DeleteWorkflowExecutionResponse {})
 }

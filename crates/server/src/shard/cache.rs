@@ -7,29 +7,46 @@ use std::sync::Arc;
 
 use engine::time::Timestamp;
 use hashbrown::{Equivalent, HashMap};
+use store::ExecutionKey;
 use uuid::Uuid;
 
 use super::cell::{Cell, CommitId};
 
-/// A workflow id and its namespace.
+/// A workflow id, or the id of an execution of another kind, and its namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct WorkflowKey {
     /// The namespace.
     pub(super) namespace: Uuid,
-    /// The workflow id.
+    /// The kind.
+    pub(super) kind: u8,
+    /// The id.
     pub(super) workflow_id: Arc<str>,
 }
 
 /// A [`WorkflowKey`] that borrows its id.
-#[derive(Hash)]
-struct WorkflowRef<'a> {
-    namespace: Uuid,
-    workflow_id: &'a str,
+#[derive(Clone, Copy, Hash)]
+pub(super) struct WorkflowRef<'a> {
+    /// The namespace.
+    pub(super) namespace: Uuid,
+    /// The kind.
+    pub(super) kind: u8,
+    /// The id.
+    pub(super) workflow_id: &'a str,
 }
 
 impl Equivalent<WorkflowKey> for WorkflowRef<'_> {
     fn equivalent(&self, key: &WorkflowKey) -> bool {
-        self.namespace == key.namespace && *self.workflow_id == *key.workflow_id
+        self.namespace == key.namespace
+            && self.kind == key.kind
+            && *self.workflow_id == *key.workflow_id
+    }
+}
+
+fn id_of(key: &ExecutionKey) -> WorkflowKey {
+    WorkflowKey {
+        namespace: key.namespace,
+        kind: key.kind,
+        workflow_id: Arc::clone(&key.workflow_id),
     }
 }
 
@@ -108,13 +125,8 @@ impl Cache {
     }
 
     /// What is known of the current run of a workflow id.
-    pub(super) fn current(&self, namespace: Uuid, workflow_id: &str) -> Option<Current> {
-        self.current
-            .get(&WorkflowRef {
-                namespace,
-                workflow_id,
-            })
-            .copied()
+    pub(super) fn current(&self, id: WorkflowRef<'_>) -> Option<Current> {
+        self.current.get(&id).copied()
     }
 
     /// Takes a run into memory. A current one takes the mark from the one before.
@@ -123,10 +135,7 @@ impl Cache {
         cell.weight = cell.estimate();
         self.bytes += cell.weight;
         if cell.current {
-            let key = WorkflowKey {
-                namespace: cell.key.namespace,
-                workflow_id: Arc::clone(&cell.key.workflow_id),
-            };
+            let key = id_of(&cell.key);
             if let Some(Current::Run(before)) = self.current.insert(key, Current::Run(run_id))
                 && before != run_id
                 && let Some(before) = self.cells.get_mut(&before)
@@ -154,6 +163,7 @@ impl Cache {
         self.bytes -= cell.weight;
         let id = WorkflowRef {
             namespace: cell.key.namespace,
+            kind: cell.key.kind,
             workflow_id: &cell.key.workflow_id,
         };
         if self.current.get(&id) == Some(&Current::Run(run_id)) {
@@ -167,10 +177,7 @@ impl Cache {
         let cell = self.remove(run_id)?;
         self.voids.insert(run_id, void);
         if cell.current {
-            let key = WorkflowKey {
-                namespace: cell.key.namespace,
-                workflow_id: Arc::clone(&cell.key.workflow_id),
-            };
+            let key = id_of(&cell.key);
             self.current.insert(key, Current::Void(void));
         }
         Some(cell)

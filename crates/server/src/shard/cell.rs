@@ -4,10 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use engine::execution::{Execution, Record};
 use engine::time::Timestamp;
-use engine::workflow::Record;
-use engine::workflow::state::State;
-use proto::temporal::api::history::v1::HistoryEvent;
 use proto::temporal::api::query::v1::WorkflowQuery;
 use store::ExecutionKey;
 
@@ -28,16 +26,10 @@ const SNAPSHOT_RECORDS: u32 = 256;
 /// ...or after so many bytes of them, and in both cases not before they weigh as much as the last snapshot.
 const SNAPSHOT_BYTES: usize = 64 << 10;
 
-/// What a cell weighs without anything pending, in bytes: about 3 KiB of structures, and what they point to; with
-/// the history of a small workflow beside it about 10 KiB were measured.
-const CELL_BYTES: usize = 6 << 10;
-/// What one pending thing weighs besides its payloads.
-const PENDING_BYTES: usize = 512;
-
 /// A cached execution.
 pub(super) struct Cell {
     /// The fold of its journal, and what is known in memory only.
-    pub(super) state: State,
+    pub(super) state: Execution,
     /// Its name in the store.
     pub(super) key: ExecutionKey,
     /// The end of its history.
@@ -90,7 +82,7 @@ pub(super) struct BufferedQuery {
 
 impl Cell {
     /// A cell around a state.
-    pub(super) fn new(state: State, key: ExecutionKey) -> Self {
+    pub(super) fn new(state: Execution, key: ExecutionKey) -> Self {
         Self {
             state,
             key,
@@ -111,21 +103,12 @@ impl Cell {
         }
     }
 
-    /// The last event's id that readers see: stored ones, and the start of a workflow task that will be
-    /// stored with its completion.
-    pub(super) fn last_visible_event_id(&self) -> i64 {
-        let stored = self.state.last_event_id();
-        match self.state.started_workflow_task() {
-            Some((task, started)) if !task.is_transient() => started.event_id.max(stored),
-            _ => stored,
-        }
-    }
-
     /// Whether what a reader waits for has come about.
     pub(super) fn satisfies(&self, when: When) -> bool {
         !self.state.is_open()
             || match when {
-                When::EventsAfter(event_id) => self.last_visible_event_id() > event_id,
+                When::EventsAfter(event_id) => self.state.last_visible_event_id() > event_id,
+                When::RecordsAfter(seq) => self.state.seq() > seq,
                 When::Closed => false,
             }
     }
@@ -175,7 +158,7 @@ impl Cell {
     pub(super) fn recorded(&mut self, first_event_id: i64, history: Bytes, record: Bytes) {
         self.records_since = self.records_since.saturating_add(1);
         self.bytes_since = self.bytes_since.saturating_add(record.len());
-        self.tail.push(self.state.core.seq, first_event_id, history);
+        self.tail.push(self.state.seq(), first_event_id, history);
         #[cfg(debug_assertions)]
         if let Some(journal) = &mut self.journal {
             journal.push(record);
@@ -201,7 +184,7 @@ impl Cell {
             }
             let records = journal.iter().cloned().chain(record.map(Record::encode));
             let id = Arc::clone(&self.key.workflow_id);
-            let folded = engine::workflow::load(id, self.key.run_id, None, records);
+            let folded = Execution::load(self.key.kind, id, self.key.run_id, None, records);
             let same = folded
                 .as_ref()
                 .is_ok_and(|folded| folded.same_durable(&self.state));
@@ -224,54 +207,16 @@ impl Cell {
     /// queue's timeout, messages under way, somebody who waits. What is due is done first.
     pub(super) fn is_pinned(&mut self, now: Timestamp) -> bool {
         self.forget_gone();
-        let volatile = self
-            .state
-            .core
-            .workflow_task
-            .as_ref()
-            .is_some_and(|task| task.started.is_some() || task.sticky_offered.is_some());
-        volatile
+        self.state.is_volatile()
             || self.deleting
             || self.waiting.is_some()
-            || !self.state.outbox.is_empty()
+            || self.state.has_messages()
             || self.armed.is_some_and(|at| at <= now)
-    }
-
-    /// Whether matching holds tasks of this run.
-    pub(super) fn has_offers(&self) -> bool {
-        self.state.is_open()
-            && (self.state.core.workflow_task.is_some()
-                || self
-                    .state
-                    .activities
-                    .iter()
-                    .any(|(_, activity)| activity.offered))
     }
 
     /// A rough estimate of the memory that this cell takes.
     pub(super) fn estimate(&self) -> usize {
-        let state = &self.state;
-        let pending = state.activities.len() * 2
-            + state.timers.len()
-            + state.children.len()
-            + state.external_signals.len()
-            + state.external_cancels.len()
-            + state.outbox.len()
-            + state.request_ids.len();
-        // Payloads of pending things are about as large as the events that brought them.
-        let events = state.last_event_id().max(1);
-        let event_bytes = usize::try_from(state.core.history_size / events).unwrap_or(0);
-        let close = state
-            .core
-            .close
-            .as_ref()
-            .map_or(0, |_| size_of::<HistoryEvent>());
-        CELL_BYTES
-            + close
-            + (pending + 1) * (PENDING_BYTES + event_bytes)
-            + self.tail.bytes()
-            + state.core.buffered_size
-            + self.key.workflow_id.len()
+        self.state.weight() + self.tail.bytes()
     }
 
     /// Those who wait, for one more.
@@ -321,11 +266,12 @@ impl Cell {
 }
 
 /// The name of a new run in the store.
-pub(super) fn key_of(slot: u16, state: &State) -> ExecutionKey {
+pub(super) fn key_of(slot: u16, state: &Execution) -> ExecutionKey {
     ExecutionKey {
         slot,
-        namespace: state.namespace_id,
-        workflow_id: Arc::clone(&state.workflow_id),
-        run_id: state.run_id,
+        namespace: state.namespace_id(),
+        kind: state.kind().number(),
+        workflow_id: Arc::clone(state.id()),
+        run_id: state.run_id(),
     }
 }

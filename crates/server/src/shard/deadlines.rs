@@ -138,6 +138,7 @@ mod tests {
         ExecutionKey {
             slot: 0,
             namespace: Uuid::nil(),
+            kind: 0,
             workflow_id: "w".into(),
             run_id: Uuid::from_u128(id),
         }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use engine::Namespace;
+use engine::execution::{self, Execution, Input, Kind, StartReply};
 use engine::limits::Limits;
-use engine::workflow::StartInput;
-use engine::workflow::input::Input;
-use engine::workflow::state::State;
+use engine::rejection::Rejection;
+use engine::workflow::{self, StartInput, State};
 use proto::temporal::api::query::v1::WorkflowQuery;
 use store::{Column, Filter, Store};
 use tokio::sync::{mpsc, oneshot};
@@ -19,7 +19,7 @@ use super::clock::Clock;
 use super::counters::Counters;
 use super::history::{TaskHistoryPlan, View};
 use super::look::looker;
-use super::message::{Body, Message, QueryCall, Target};
+use super::message::{Body, Message, QueryCall, StartAnswer, Target};
 use super::release::{Inboxes, Outside};
 use super::slot::{slot_of, slots_of};
 use super::writer::{Parts, Shard};
@@ -117,46 +117,57 @@ impl Shards {
         namespace: &Arc<Namespace>,
         input: StartInput,
     ) -> Result<Started, CallError> {
-        let workflow_id: Arc<str> = match &input {
-            StartInput::Start(request) => request.workflow_id.as_str().into(),
-            StartInput::SignalWithStart(request) => request.workflow_id.as_str().into(),
-            StartInput::Child(child) => child.request.workflow_id.as_str().into(),
-        };
-        let target = target(namespace, workflow_id, None);
-        let (answer, receiver) = oneshot::channel();
-        self.send(target, Body::Start(Box::new(input), answer));
-        let started = receive(receiver).await?;
+        let started = self
+            .open(namespace, execution::StartInput::Workflow(input))
+            .await?;
+        let StartReply::Workflow(reply) = started.reply;
         let history = self.complete(started.history).await?;
-        Ok(Started {
-            reply: started.reply,
-            history,
-        })
+        Ok(Started { reply, history })
     }
 
-    /// One input to an existing run; without `run_id` to the current one.
+    /// Starts an execution of any kind.
+    async fn open(
+        &self,
+        namespace: &Arc<Namespace>,
+        input: execution::StartInput,
+    ) -> Result<StartAnswer, CallError> {
+        let target = target(namespace, input.kind(), input.id().into(), None);
+        let (answer, receiver) = oneshot::channel();
+        self.send(target, Body::Start(Box::new(input), answer));
+        receive(receiver).await
+    }
+
+    /// One input to an existing run; without `run_id` to the current one. The id is that of the kind which the
+    /// input is for: a workflow id for a workflow's.
     ///
     /// A cancel or terminate request that names a `first_execution_run_id` goes to the current run whatever
     /// `run_id` says (behaviour, section 6.2). A completed workflow task's `query_results` are taken out and
     /// given to those who wait for them, and `queries_left` is filled in here.
     ///
     /// # Errors
-    /// [`engine::rejection::Rejection::WorkflowNotFound`] without any run, [`engine::rejection::Rejection::RunNotFound`] without this one, what
+    /// [`Rejection::WorkflowNotFound`] without any run, [`Rejection::RunNotFound`] without this one, what
     /// the engine refuses; [`CallError::Unavailable`].
     pub async fn step(
         &self,
         namespace: &Arc<Namespace>,
         workflow_id: impl Into<Arc<str>>,
         run_id: Option<Uuid>,
-        input: Input,
+        input: impl Into<Input>,
     ) -> Result<Stepped, CallError> {
+        let input = input.into();
         let chain = match &input {
-            Input::RequestCancel(request) => request.first_execution_run_id.as_str(),
-            Input::Terminate(request) => request.first_execution_run_id.as_str(),
+            Input::Workflow(workflow::Input::RequestCancel(request)) => {
+                request.first_execution_run_id.as_str()
+            }
+            Input::Workflow(workflow::Input::Terminate(request)) => {
+                request.first_execution_run_id.as_str()
+            }
             _ => "",
         };
+        let kind = input.kind().unwrap_or(Kind::Workflow);
         let run_id = if chain.is_empty() { run_id } else { None };
         let (answer, receiver) = oneshot::channel();
-        let target = target(namespace, workflow_id.into(), run_id);
+        let target = target(namespace, kind, workflow_id.into(), run_id);
         self.send(target, Body::Step(input, answer));
         let stepped = receive(receiver).await?;
         let history = self.complete(stepped.history).await?;
@@ -179,7 +190,29 @@ impl Shards {
         run_id: Option<Uuid>,
         look: impl FnOnce(&State) -> T + Send + 'static,
     ) -> Result<T, CallError> {
-        let target = target(namespace, workflow_id.into(), run_id);
+        let seen = self.read_execution(
+            namespace,
+            Kind::Workflow,
+            workflow_id,
+            run_id,
+            move |state| state.workflow().map(look),
+        );
+        seen.await?.ok_or_else(of_another_kind)
+    }
+
+    /// As [`Self::read`], for an execution of any kind.
+    ///
+    /// # Errors
+    /// As [`Self::step`].
+    pub async fn read_execution<T: Send + 'static>(
+        &self,
+        namespace: &Arc<Namespace>,
+        kind: Kind,
+        id: impl Into<Arc<str>>,
+        run_id: Option<Uuid>,
+        look: impl FnOnce(&Execution) -> T + Send + 'static,
+    ) -> Result<T, CallError> {
+        let target = target(namespace, kind, id.into(), run_id);
         self.look(target, move |cell| look(&cell.state)).await
     }
 
@@ -198,7 +231,32 @@ impl Shards {
         until: Instant,
         look: impl FnOnce(&State) -> T + Send + 'static,
     ) -> Result<Option<T>, CallError> {
-        let target = target(namespace, workflow_id.into(), run_id);
+        let kind = Kind::Workflow;
+        let seen = self.read_execution_when(
+            namespace,
+            (kind, workflow_id.into(), run_id),
+            when,
+            until,
+            move |state| state.workflow().map(look),
+        );
+        seen.await?
+            .map(|seen| seen.ok_or_else(of_another_kind))
+            .transpose()
+    }
+
+    /// As [`Self::read_when`], for an execution of any kind: its kind, its id, its run.
+    ///
+    /// # Errors
+    /// As [`Self::step`].
+    pub async fn read_execution_when<T: Send + 'static>(
+        &self,
+        namespace: &Arc<Namespace>,
+        (kind, id, run_id): (Kind, Arc<str>, Option<Uuid>),
+        when: When,
+        until: Instant,
+        look: impl FnOnce(&Execution) -> T + Send + 'static,
+    ) -> Result<Option<T>, CallError> {
+        let target = target(namespace, kind, id, run_id);
         self.look_when(target, when, until, move |cell| look(&cell.state))
             .await
     }
@@ -216,7 +274,7 @@ impl Shards {
         let run_id = request
             .from
             .map_or(request.run_id, |cursor| Some(cursor.run_id));
-        let target = target(namespace, workflow_id.into(), run_id);
+        let target = target(namespace, Kind::Workflow, workflow_id.into(), run_id);
         let wanted = request.clone();
         let view = match (request.wait_until, request.from) {
             (Some(until), Some(cursor)) if !request.reverse => {
@@ -243,12 +301,13 @@ impl Shards {
     pub async fn delete(
         &self,
         namespace: &Arc<Namespace>,
-        workflow_id: impl Into<Arc<str>>,
+        kind: Kind,
+        id: impl Into<Arc<str>>,
         run_id: Option<Uuid>,
     ) -> Result<(), CallError> {
         let (answer, receiver) = oneshot::channel();
         self.send(
-            target(namespace, workflow_id.into(), run_id),
+            target(namespace, kind, id.into(), run_id),
             Body::Delete(answer),
         );
         receive(receiver).await
@@ -288,10 +347,12 @@ impl Shards {
                 return Ok(());
             }
             for (key, _) in page.rows {
-                match self
-                    .delete(namespace, key.workflow_id, Some(key.run_id))
-                    .await
-                {
+                let (answer, receiver) = oneshot::channel();
+                self.send(
+                    Target::of(&key, Arc::clone(namespace)),
+                    Body::Delete(answer),
+                );
+                match receive(receiver).await {
                     Ok(()) | Err(CallError::Rejected(_)) => {}
                     Err(error) => return Err(error),
                 }
@@ -349,7 +410,7 @@ impl Shards {
             answer,
         };
         self.send(
-            target(namespace, Arc::clone(workflow_id), run_id),
+            target(namespace, Kind::Workflow, Arc::clone(workflow_id), run_id),
             Body::Query(Box::new(call)),
         );
         receive(receiver).await
@@ -362,20 +423,26 @@ impl Shards {
         workflow_id: &Arc<str>,
         run_id: Uuid,
         sticky: bool,
-    ) -> Result<(engine::workflow::query::QueryTask, TaskHistory), CallError> {
-        let target = target(namespace, Arc::clone(workflow_id), Some(run_id));
+    ) -> Result<(workflow::query::QueryTask, TaskHistory), CallError> {
+        let target = target(
+            namespace,
+            Kind::Workflow,
+            Arc::clone(workflow_id),
+            Some(run_id),
+        );
         let (task, plan) = self
             .look(target, move |cell| {
-                let task = engine::workflow::query::task(&cell.state, sticky);
+                let task = workflow::query::task(cell.state.workflow()?, sticky);
                 let plan = TaskHistoryPlan::of(
                     cell,
                     task.history_from,
                     task.history_to,
                     bytes::Bytes::new(),
                 );
-                (task, plan)
+                Some((task, plan))
             })
-            .await?;
+            .await?
+            .ok_or_else(of_another_kind)?;
         Ok((task, plan.complete(self.shared.store.as_ref()).await?))
     }
 
@@ -424,13 +491,21 @@ impl Shards {
     }
 }
 
-fn target(namespace: &Arc<Namespace>, workflow_id: Arc<str>, run_id: Option<Uuid>) -> Target {
+fn target(namespace: &Arc<Namespace>, kind: Kind, id: Arc<str>, run_id: Option<Uuid>) -> Target {
     Target {
         namespace: Arc::clone(namespace),
-        slot: slot_of(namespace.id, &workflow_id),
-        workflow_id,
+        slot: slot_of(namespace.id, &id),
+        kind: kind.number(),
+        workflow_id: id,
         run_id,
     }
+}
+
+/// An id leads to executions of its kind, so this cannot come about.
+fn of_another_kind() -> CallError {
+    CallError::Rejected(Rejection::Internal(
+        "the execution is of another kind".to_owned(),
+    ))
 }
 
 async fn receive<T>(receiver: oneshot::Receiver<Result<T, CallError>>) -> Result<T, CallError> {

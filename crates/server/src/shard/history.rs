@@ -73,7 +73,7 @@ impl TaskHistoryPlan {
                 key: cell.key.clone(),
                 from,
                 to,
-                to_seq: cell.state.core.seq,
+                to_seq: cell.state.seq(),
                 unstored,
             },
         }
@@ -130,10 +130,9 @@ pub(super) struct View {
 impl View {
     /// Looks at a state for a page.
     pub(super) fn new(cell: &Cell, request: &HistoryRequest) -> Self {
-        let unstored = if request.reverse {
-            engine::workflow::Unstored::default()
-        } else {
-            engine::workflow::unstored_events(&cell.state)
+        let unstored = match cell.state.workflow() {
+            Some(state) if !request.reverse => engine::workflow::unstored_events(state),
+            _ => engine::workflow::Unstored::default(),
         };
         let from = if request.reverse {
             1
@@ -143,8 +142,8 @@ impl View {
         Self {
             key: cell.key.clone(),
             open: cell.state.is_open(),
-            last_seq: cell.state.core.seq,
-            last_event_id: cell.state.last_event_id(),
+            last_seq: cell.state.seq(),
+            last_event_id: cell.state.next_event_id() - 1,
             unstored: unstored.certain,
             transient: unstored.transient,
             tail: cell.tail.from(from),

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::Namespace;
+use engine::execution::Effect;
 use engine::rejection::Rejection;
 use engine::time::Timestamp;
-use engine::workflow::transition::Effect;
 use store::Loaded;
 use uuid::Uuid;
 
@@ -67,7 +67,7 @@ impl Shard {
         let durable = self.pipeline.durable();
         let run_id = match target.run_id {
             Some(run_id) => run_id,
-            None => match self.cache.current(target.namespace.id, &target.workflow_id) {
+            None => match self.cache.current(target.id()) {
                 Some(Current::Run(run_id)) => run_id,
                 Some(Current::Void(void)) if void.commit() > durable => return Find::of_void(void),
                 Some(Current::Void(_)) | None => return self.load(target),
@@ -76,6 +76,7 @@ impl Shard {
         if let Some(cell) = self.cache.get_mut(run_id) {
             cell.touched = true;
             let same = cell.key.namespace == target.namespace.id
+                && cell.key.kind == target.kind
                 && cell.key.workflow_id == target.workflow_id;
             return if same {
                 Find::Here(run_id)
@@ -135,7 +136,7 @@ impl Shard {
         let now = self.now();
         let caught = std::panic::catch_unwind(|| {
             let mut cell = fold(loaded)?;
-            let effects = engine::workflow::ready(&mut cell.state, now);
+            let effects = cell.state.ready(now);
             Ok::<_, FoldError>((cell, effects))
         });
         let (cell, mut effects) =
@@ -235,7 +236,7 @@ impl Shard {
     /// A run has left memory: when must it come back?
     pub(super) fn evicted(&mut self, cell: Box<Cell>, now: Timestamp) {
         Counters::add(&self.counters.evictions, 1);
-        if cell.has_offers() {
+        if cell.state.has_offers() {
             self.offered_until.insert(cell.key.run_id, now);
         }
         let retention = self.retention(cell.key.namespace);

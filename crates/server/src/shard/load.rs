@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use engine::workflow::JournalError;
+use engine::execution::{Execution, JournalError};
 use engine::workflow::record::Record;
 use futures_util::FutureExt as _;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
@@ -62,17 +62,18 @@ impl Loads {
     /// for this workflow id has to be parked.
     pub(super) fn begin(&mut self, target: &Target) -> Option<LoadResult> {
         let store = Arc::clone(&self.store);
-        let (slot, namespace) = (target.slot, target.namespace.id);
+        let (slot, namespace, kind) = (target.slot, target.namespace.id, target.kind);
         let workflow_id = Arc::clone(&target.workflow_id);
         let load: BoxFuture<LoadResult> = match target.run_id {
             Some(run_id) => store.load(&ExecutionKey {
                 slot,
                 namespace,
+                kind,
                 workflow_id,
                 run_id,
             }),
             None => {
-                let mut current = store.current(slot, namespace, &workflow_id);
+                let mut current = store.current(slot, namespace, kind, &workflow_id);
                 match (&mut current).now_or_never() {
                     Some(Ok(None)) => return Some(Ok(None)),
                     Some(Err(error)) => return Some(Err(error)),
@@ -152,6 +153,7 @@ async fn read_whole(store: Arc<dyn Store>, mut loaded: Loaded) -> LoadResult {
 fn workflow_key(target: &Target) -> WorkflowKey {
     WorkflowKey {
         namespace: target.namespace.id,
+        kind: target.kind,
         workflow_id: Arc::clone(&target.workflow_id),
     }
 }
@@ -166,7 +168,8 @@ pub(super) enum FoldError {
 
 /// Folds what the store gave into a cell.
 pub(super) fn fold(mut loaded: Loaded) -> Result<Box<Cell>, FoldError> {
-    let state = engine::workflow::load(
+    let state = Execution::load(
+        loaded.key.kind,
         Arc::clone(&loaded.key.workflow_id),
         loaded.key.run_id,
         loaded
@@ -201,10 +204,13 @@ pub(super) fn fold(mut loaded: Loaded) -> Result<Box<Cell>, FoldError> {
         cell.journal =
             (snapshot_bytes == 0).then(|| records.iter().map(|(_, bytes)| bytes.clone()).collect());
     }
+    if cell.state.workflow().is_none() {
+        return Ok(cell);
+    }
     let newest_first = records.into_iter().rev().map_while(|(seq, bytes)| {
         // The engine has just folded these bytes.
         Some((seq, Record::decode(bytes).ok()?.history))
     });
-    cell.tail.fill(newest_first, cell.state.core.next_event_id);
+    cell.tail.fill(newest_first, cell.state.next_event_id());
     Ok(cell)
 }

@@ -3,21 +3,19 @@
 use std::sync::Arc;
 
 use engine::Namespace;
+use engine::execution::{Input, PeerAnswer, Reply, Send as Sent, StartInput, StartReply, missing};
 use engine::rejection::Rejection;
-use engine::workflow::input::{Input, PeerAnswer};
-use engine::workflow::transition::Send as Sent;
-use engine::workflow::{StartInput, StartReply};
 use proto::temporal::api::enums::v1::WorkflowExecutionStatus;
 use proto::temporal::api::query::v1::{WorkflowQuery, WorkflowQueryResult};
 use store::ExecutionKey;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
+use super::cache::WorkflowRef;
 use super::history::TaskHistoryPlan;
 use super::look::Look;
 use super::{CallError, When};
 use engine::workflow::state::workflow_task::Sticky;
-use engine::workflow::transition::Reply;
 
 /// Where an answer goes.
 pub(super) type AnswerTo<T> = oneshot::Sender<Result<T, CallError>>;
@@ -29,7 +27,9 @@ pub(super) struct Target {
     pub(super) namespace: Arc<Namespace>,
     /// Where its workflow id lies.
     pub(super) slot: u16,
-    /// Its workflow id.
+    /// Its kind.
+    pub(super) kind: u8,
+    /// Its workflow id, or what takes its place.
     pub(super) workflow_id: Arc<str>,
     /// Its run; `None` is the current one.
     pub(super) run_id: Option<Uuid>,
@@ -41,6 +41,7 @@ impl Target {
         Self {
             namespace,
             slot: key.slot,
+            kind: key.kind,
             workflow_id: Arc::clone(&key.workflow_id),
             run_id: Some(key.run_id),
         }
@@ -51,21 +52,24 @@ impl Target {
         ExecutionKey {
             slot: self.slot,
             namespace: self.namespace.id,
+            kind: self.kind,
             workflow_id: Arc::clone(&self.workflow_id),
             run_id,
         }
     }
 
+    /// Its id, whatever the run.
+    pub(super) fn id(&self) -> WorkflowRef<'_> {
+        WorkflowRef {
+            namespace: self.namespace.id,
+            kind: self.kind,
+            workflow_id: &self.workflow_id,
+        }
+    }
+
     /// What to say when there is no such run.
     pub(super) fn missing(&self) -> Rejection {
-        let workflow_id = self.workflow_id.to_string();
-        match self.run_id {
-            Some(run_id) => Rejection::RunNotFound {
-                workflow_id,
-                run_id: run_id.to_string(),
-            },
-            None => Rejection::WorkflowNotFound { workflow_id },
-        }
+        missing(self.kind, &self.workflow_id, self.run_id)
     }
 }
 
@@ -115,9 +119,7 @@ impl Body {
     /// Whether the caller has gone away, so that a claim would be for nobody.
     pub(super) fn is_abandoned(&self) -> bool {
         match self {
-            Self::Step(Input::StartWorkflowTask(_) | Input::StartActivityTask(_), answer) => {
-                answer.is_closed()
-            }
+            Self::Step(input, answer) => input.is_claim() && answer.is_closed(),
             Self::Look(look) | Self::LookWhen(_, look) => look.is_abandoned(),
             _ => false,
         }

@@ -40,10 +40,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use engine::Namespace;
+use engine::execution::Reply;
 use engine::ids::EventId;
 use engine::rejection::Rejection;
 use engine::workflow::StartReply;
-use engine::workflow::transition::Reply;
 use proto::temporal::api::query::v1::WorkflowQuery;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -176,6 +176,8 @@ impl HistoryPage {
 pub enum When {
     /// The history has an event with a greater id, or the run is closed. Events that are not stored yet count.
     EventsAfter(EventId),
+    /// The journal has more records than so many, or the run is closed.
+    RecordsAfter(u64),
     /// The run is closed.
     Closed,
 }

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use engine::Namespace;
-use engine::workflow::input::{Input, PeerAnswer};
-use engine::workflow::transition::Effect;
+use engine::execution::{Effect, Input, PeerAnswer};
 use store::ExecutionKey;
 use uuid::Uuid;
 
@@ -39,7 +38,7 @@ impl Shard {
             return;
         };
         let commit = cell.last_commit;
-        let mut effects = engine::workflow::ready(&mut cell.state, now);
+        let mut effects = cell.state.ready(now);
         effects.retain(|effect| matches!(effect, Effect::Send(sent) if sent.seq == seq));
         self.hold(commit, Release::Effects(key, effects));
     }

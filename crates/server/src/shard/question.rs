@@ -22,7 +22,11 @@ impl Shard {
             return;
         };
         let commit = cell.last_commit;
-        let answer = match route(&cell.state, call.reject_condition) {
+        let Some(state) = cell.state.workflow() else {
+            // Questions are addressed to workflows.
+            return;
+        };
+        let answer = match route(state, call.reject_condition) {
             Err(rejection) => Err(CallError::Rejected(rejection)),
             Ok(Route::Rejected(status)) => Ok(QueryAnswer::Rejected(status)),
             Ok(Route::Direct { task_queue, sticky }) => Ok(QueryAnswer::Direct {

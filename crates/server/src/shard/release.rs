@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use engine::workflow::input::PeerAnswer;
-use engine::workflow::peer_answer_for_missing;
-use engine::workflow::transition::{Effect, Send as Sent};
+use engine::execution::{Effect, PeerAnswer, Send as Sent, answer_for_missing};
 use store::ExecutionKey;
 use tokio::sync::mpsc;
 
@@ -120,12 +118,13 @@ pub(super) fn carry_out_effects(key: &ExecutionKey, effects: Vec<Effect>, outsid
 /// Brings a message to its receiver's shard.
 fn send(from: ExecutionKey, sent: Sent, outside: &Outside) {
     let Some(namespace) = outside.namespaces.namespace_by_id(sent.namespace_id) else {
-        let answer = peer_answer_for_missing(&sent.message);
+        let answer = answer_for_missing(&sent.message);
         tell_sender(&from, Body::PeerAnswer(sent.seq, answer), outside);
         return;
     };
     let target = Target {
         slot: slot_of(namespace.id, &sent.workflow_id),
+        kind: sent.kind.number(),
         workflow_id: sent.workflow_id.as_str().into(),
         run_id: sent.run_id,
         namespace,

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use engine::Namespace;
+use engine::execution::Execution;
 use engine::search_attributes::value::Value;
-use engine::workflow::state::State;
 use store::{AttributeValue, Row};
 use uuid::Uuid;
 
 /// The row of a run, as the store keeps it.
-pub(super) fn row(state: &State, namespace: &Namespace, current: bool) -> Row {
-    let row = engine::workflow::row(state, namespace);
+pub(super) fn row(state: &Execution, namespace: &Namespace, current: bool) -> Row {
+    let row = state.row(namespace);
     Row {
         current,
-        status: row.status as i32,
+        status: row.status,
         workflow_type: row.workflow_type,
         task_queue: row.task_queue,
         start_time: row.start_time.0,
@@ -31,7 +31,7 @@ pub(super) fn row(state: &State, namespace: &Namespace, current: bool) -> Row {
             .into_iter()
             .map(|(name, value)| (name.into(), typed(value)))
             .collect(),
-        division: None,
+        division: state.kind().division().map(Arc::from),
     }
 }
 

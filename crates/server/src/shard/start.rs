@@ -1,12 +1,14 @@
-//! Starting runs: from clients, and as children of other executions.
+//! Starting runs: from clients, and for other executions.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use engine::Env;
+use engine::execution::{
+    Input, Reply, StartInput, StartOutcome, StartReply, answer_for_missing, start_answer,
+    start_message,
+};
 use engine::rejection::Rejection;
-use engine::workflow::input::{Peer, PeerAnswer};
-use engine::workflow::{StartInput, StartOutcome, StartReply};
 use uuid::Uuid;
 
 use super::CallError;
@@ -16,9 +18,6 @@ use super::message::{AnswerTo, PeerCall, StartAnswer, Target};
 use super::release::{Release, tell_sender};
 use super::writer::Shard;
 use crate::shard::message::Body;
-use engine::workflow::input::Input;
-use engine::workflow::peer_answer_for_missing;
-use engine::workflow::transition::Reply;
 
 impl Shard {
     /// A client's start.
@@ -31,12 +30,14 @@ impl Shard {
     ) {
         let (outcome, commit) = self.open(target, current, input);
         let outcome = outcome.map(|mut reply| {
-            let history = reply.eager_workflow_task.as_mut().and_then(|task| {
-                Some(TaskHistoryPlan::new(
-                    self.cache.get_mut(reply.run_id)?,
-                    task,
-                ))
-            });
+            let history = match &mut reply {
+                StartReply::Workflow(reply) => {
+                    reply.eager_workflow_task.as_mut().and_then(|task| {
+                        let cell = self.cache.get_mut(reply.run_id)?;
+                        Some(TaskHistoryPlan::new(cell, task))
+                    })
+                }
+            };
             Box::new(StartAnswer { reply, history })
         });
         self.hold(commit, Release::Start(answer, outcome));
@@ -62,7 +63,7 @@ impl Shard {
         let decided = {
             let mut cell = current.and_then(|run_id| self.cache.get_mut(run_id));
             if let Some(cell) = &cell {
-                first_event_id = cell.state.core.next_event_id;
+                first_event_id = cell.state.next_event_id();
             }
             let env = Env {
                 namespace,
@@ -70,7 +71,7 @@ impl Shard {
             };
             catch_unwind(AssertUnwindSafe(|| {
                 let state = cell.as_mut().map(|cell| &mut cell.state);
-                let decided = engine::workflow::start(state, input, &mut now, env)?;
+                let decided = engine::execution::start(state, input, &mut now, env)?;
                 if let (Some(cell), Some(transition)) = (cell, &decided.current) {
                     cell.check_fold(transition.record.as_ref());
                 }
@@ -101,8 +102,8 @@ impl Shard {
             commit = commit.max(self.last_commit(run_id));
         }
         if let Some(new_run) = new_run {
-            let run_id = new_run.state.run_id;
-            self.open_run(namespace, target.slot, *new_run, time);
+            let run_id = new_run.run_id();
+            self.open_run(namespace, target.slot, new_run, time);
             commit = commit.max(self.last_commit(run_id));
         }
         if let Some(run_id) = current {
@@ -114,27 +115,22 @@ impl Shard {
     /// A message from another execution.
     pub(super) fn peer(&mut self, target: &Target, run_id: Option<Uuid>, call: PeerCall) {
         let PeerCall { from, sent } = call;
-        let (answer, commit) = match (sent.message, run_id) {
-            (Peer::StartChild(child), current) => {
-                let (outcome, commit) = self.open(target, current, StartInput::Child(child));
+        let (answer, commit) = match (start_message(sent.message), run_id) {
+            (Ok(input), current) => {
+                let (outcome, commit) = self.open(target, current, input);
                 let answer = match outcome {
-                    Ok(reply) => Some(PeerAnswer::ChildStarted(reply.run_id)),
-                    Err(
-                        CallError::Rejected(Rejection::Internal(_)) | CallError::Unavailable(_),
-                    ) => None,
-                    Err(CallError::Rejected(Rejection::AlreadyStarted { .. })) => {
-                        Some(PeerAnswer::ChildAlreadyExists)
-                    }
-                    Err(_) => Some(PeerAnswer::NotFound),
+                    Ok(reply) => start_answer(Ok(reply.run_id())),
+                    Err(CallError::Rejected(rejection)) => start_answer(Err(&rejection)),
+                    Err(_) => None,
                 };
                 (answer, commit)
             }
-            (message, None) => (
-                Some(peer_answer_for_missing(&message)),
+            (Err(message), None) => (
+                Some(answer_for_missing(&message)),
                 self.deleted_with(target),
             ),
-            (message, Some(run_id)) => {
-                let missing = peer_answer_for_missing(&message);
+            (Err(message), Some(run_id)) => {
+                let missing = answer_for_missing(&message);
                 let (outcome, commit) =
                     self.handle(&target.namespace, run_id, Input::Peer(message));
                 let answer = match outcome {
@@ -158,7 +154,7 @@ impl Shard {
     /// With which commit a workflow id was left without a current run, as far as that is not durable.
     fn deleted_with(&self, target: &Target) -> CommitId {
         use super::cache::Current;
-        match self.cache.current(target.namespace.id, &target.workflow_id) {
+        match self.cache.current(target.id()) {
             Some(Current::Void(void)) => void.commit(),
             _ => target
                 .run_id

@@ -3,14 +3,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use engine::execution::{Effect, Input, NewRun, Record, Reply, Transition, missing};
 use engine::rejection::Rejection;
 use engine::time::Timestamp;
-use engine::workflow::input::{Input, WorkflowTaskCompleted};
-use engine::workflow::record::Record;
-use engine::workflow::transition::{Effect, NewRun, Reply, Transition, WorkflowTask};
+use engine::workflow;
+use engine::workflow::input::WorkflowTaskCompleted;
+use engine::workflow::transition::WorkflowTask;
 use engine::{Env, Namespace};
 use proto::temporal::api::query::v1::{WorkflowQuery, WorkflowQueryResult};
-use proto::temporal::api::workflowservice::v1::TerminateWorkflowExecutionRequest;
 use store::{NewRecord, Snapshot, Write};
 use uuid::Uuid;
 
@@ -76,7 +76,7 @@ impl Shard {
                 0,
             );
         };
-        let first_event_id = cell.state.core.next_event_id;
+        let first_event_id = cell.state.next_event_id();
         let env = Env {
             namespace,
             limits: &limits,
@@ -85,7 +85,7 @@ impl Shard {
         let decided = catch_unwind(AssertUnwindSafe(|| {
             #[cfg(test)]
             panic_if_asked(&input);
-            let decided = engine::workflow::handle(&mut cell.state, input, &mut now, env)?;
+            let decided = cell.state.handle(input, &mut now, env)?;
             cell.check_fold(decided.record.as_ref());
             Ok(decided)
         }));
@@ -150,7 +150,7 @@ impl Shard {
             }
         }
         if let Some(successor) = successor {
-            self.open_run(namespace, slot, *successor, now);
+            self.open_run(namespace, slot, successor, now);
         }
         let commit = self.last_commit(run_id);
         self.hold_effects(run_id, commit, effects);
@@ -165,12 +165,8 @@ impl Shard {
         new_run: NewRun,
         now: Timestamp,
     ) {
-        let NewRun {
-            state,
-            record,
-            effects,
-        } = new_run;
-        let run_id = state.run_id;
+        let (state, record, effects) = new_run.into_parts();
+        let run_id = state.run_id();
         let key = key_of(slot, &state);
         let mut cell = Box::new(Cell::new(state, key));
         cell.current = true;
@@ -213,7 +209,10 @@ impl Shard {
         };
         let satisfied = cell.take_satisfied();
         // A question that waits for a workflow task has to be asked otherwise when there is none any more.
-        let unasked = cell.state.core.workflow_task.is_none();
+        let unasked = cell
+            .state
+            .workflow()
+            .is_none_or(|state| state.core.workflow_task.is_none());
         for mut look in satisfied {
             if let Some(cell) = self.cache.get_mut(run_id) {
                 look.look(cell);
@@ -276,7 +275,7 @@ impl Shard {
         run_id: Uuid,
         input: &mut Input,
     ) -> Option<WorkflowQueryResult> {
-        let Input::WorkflowTaskCompleted(completed) = input else {
+        let Input::Workflow(workflow::Input::WorkflowTaskCompleted(completed)) = input else {
             return None;
         };
         let WorkflowTaskCompleted {
@@ -320,13 +319,7 @@ impl Shard {
         cell.deleting = true;
         let mut outcome = Ok(());
         if cell.state.is_open() {
-            let terminate = Input::Terminate(Box::new(TerminateWorkflowExecutionRequest {
-                namespace: namespace.name.to_string(),
-                reason: "Delete workflow execution".to_owned(),
-                identity: "history-service".to_owned(),
-                ..TerminateWorkflowExecutionRequest::default()
-            }));
-            let (done, commit) = self.handle(namespace, run_id, terminate);
+            let (done, commit) = self.handle(namespace, run_id, Input::Delete);
             outcome = done.map(drop);
             self.after_step(run_id, commit);
         } else {
@@ -346,7 +339,7 @@ impl Shard {
         let Some(cell) = self.cache.get_mut(run_id) else {
             return;
         };
-        if cell.state.is_open() || !cell.state.outbox.is_empty() {
+        if cell.state.is_open() || cell.state.has_messages() {
             return;
         }
         let mut write = Write::new(cell.key.clone());
@@ -356,10 +349,8 @@ impl Shard {
         let Some(cell) = self.cache.make_void(run_id, Void::Deleted(commit)) else {
             return;
         };
-        let gone = CallError::Rejected(Rejection::RunNotFound {
-            workflow_id: cell.key.workflow_id.to_string(),
-            run_id: run_id.to_string(),
-        });
+        let gone = missing(cell.key.kind, &cell.key.workflow_id, Some(run_id));
+        let gone = CallError::Rejected(gone);
         let Some(waiting) = cell.waiting else { return };
         for (_, look) in waiting.readers {
             self.hold(commit, Release::Look(look, Err(gone.clone())));
@@ -469,11 +460,11 @@ fn write_of(
     let mut write = Write::new(cell.key.clone());
     cell.recorded(
         first_event_id,
-        events::of_record(&bytes, &record.history),
+        events::of_record(&bytes, record.history()),
         bytes.clone(),
     );
     write.record = Some(NewRecord {
-        seq: cell.state.core.seq,
+        seq: cell.state.seq(),
         bytes,
     });
     if row_changed {
@@ -484,11 +475,11 @@ fn write_of(
         cell.stored_wake = wake;
     }
     if cell.snapshot_due()
-        && let Some(bytes) = engine::workflow::snapshot(&cell.state)
+        && let Some(bytes) = cell.state.snapshot()
     {
         cell.snapshotted(bytes.len());
         write.snapshot = Some(Snapshot {
-            seq: cell.state.core.seq,
+            seq: cell.state.seq(),
             bytes,
         });
     }
@@ -498,7 +489,7 @@ fn write_of(
 /// Stands for a defect of the engine.
 #[cfg(test)]
 fn panic_if_asked(input: &Input) {
-    if let Input::Signal(request) = input {
+    if let Input::Workflow(workflow::Input::Signal(request)) = input {
         assert!(request.signal_name != "panic", "as asked");
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::Namespace;
+use engine::execution::Kind;
 use engine::rejection::Rejection;
 use engine::workflow::input::Input;
 use engine::workflow::state::workflow_task::Sticky;
@@ -113,6 +114,7 @@ impl Asked<'_> {
         let key = ExecutionKey {
             slot: slot_of(self.namespace.id, &self.workflow_id),
             namespace: self.namespace.id,
+            kind: Kind::Workflow.number(),
             workflow_id: Arc::clone(&self.workflow_id),
             run_id,
         };

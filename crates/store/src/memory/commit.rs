@@ -175,7 +175,7 @@ impl Tables {
     }
 
     fn mark_current(&mut self, key: &ExecutionKey, current: bool) {
-        let workflow = (key.namespace, key.workflow_id.clone());
+        let workflow = (key.namespace, key.kind, key.workflow_id.clone());
         let run_id = key.run_id;
         let before = self.current.get(&workflow).copied();
         if current {
@@ -197,8 +197,9 @@ impl Tables {
         self.listing.remove(&execution.listing());
         execution.wake_at.map(|at| self.wakes.remove(&(at, run_id)));
         if execution.row.current {
+            let key = execution.key;
             self.current
-                .remove(&(execution.key.namespace, execution.key.workflow_id));
+                .remove(&(key.namespace, key.kind, key.workflow_id));
         }
     }
 
@@ -227,7 +228,8 @@ impl Tables {
                     .is_some_and(|snapshot| snapshot.seq > last)
         });
         let doubles = executions.clone().filter(|execution| {
-            let workflow = (execution.key.namespace, execution.key.workflow_id.clone());
+            let key = &execution.key;
+            let workflow = (key.namespace, key.kind, key.workflow_id.clone());
             execution.row.current && self.current.get(&workflow) != Some(&execution.key.run_id)
         });
         Check {

@@ -33,8 +33,8 @@ struct Tables {
     stats: Stats,
     shards: HashMap<u32, Shard>,
     executions: BTreeMap<Uuid, Execution>,
-    /// The current run of a workflow id.
-    current: HashMap<(Uuid, Arc<str>), Uuid>,
+    /// The current run of an id of a kind.
+    current: HashMap<(Uuid, u8, Arc<str>), Uuid>,
     /// All runs of a namespace, ascending in the default order of lists.
     listing: BTreeSet<Listing>,
     wakes: BTreeSet<(i64, Uuid)>,
@@ -125,9 +125,10 @@ impl Store for MemoryStore {
         &self,
         _slot: u16,
         namespace: Uuid,
+        kind: u8,
         workflow_id: &str,
     ) -> Answer<Option<ExecutionKey>> {
-        let workflow = (namespace, Arc::from(workflow_id));
+        let workflow = (namespace, kind, Arc::from(workflow_id));
         self.read(|tables| {
             let run_id = tables.current.get(&workflow);
             let execution = run_id.and_then(|run_id| tables.executions.get(run_id));
@@ -139,6 +140,7 @@ impl Store for MemoryStore {
         &self,
         _slot: u16,
         namespace: Uuid,
+        kind: u8,
         workflow_id: &str,
         run_id: Uuid,
     ) -> Answer<Option<ExecutionKey>> {
@@ -147,8 +149,9 @@ impl Store for MemoryStore {
                 .executions
                 .get(&run_id)
                 .map(|execution| &execution.key);
-            let same =
-                key.filter(|key| key.namespace == namespace && &*key.workflow_id == workflow_id);
+            let same = key.filter(|key| {
+                key.namespace == namespace && key.kind == kind && &*key.workflow_id == workflow_id
+            });
             Ok(same.cloned())
         })
     }

@@ -115,9 +115,9 @@ fn insert_row(conn: &Connection, write: &Write, row: &Row) -> Result<i64, Failur
         "INSERT INTO executions (run_id, namespace, workflow_id, slot, current, status, \
          workflow_type, task_queue, start_time, execution_time, close_time, history_length, \
          history_size, state_transition_count, parent_workflow_id, parent_run_id, \
-         root_workflow_id, root_run_id, division, wake_at, memo, search_attributes) \
+         root_workflow_id, root_run_id, division, wake_at, memo, search_attributes, kind) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
-         ?19, ?20, ?21, ?22)",
+         ?19, ?20, ?21, ?22, ?23)",
     )?
     .execute(params![
         key.run_id.as_bytes().as_slice(),
@@ -142,6 +142,7 @@ fn insert_row(conn: &Connection, write: &Write, row: &Row) -> Result<i64, Failur
         write.wake_at.flatten(),
         &row.memo[..],
         &row.search_attributes[..],
+        key.kind,
     ])?;
     let number = conn.last_insert_rowid();
     let attributes = attribute_rows(row);
@@ -169,12 +170,13 @@ fn take_current(conn: &Connection, write: &Write, row: &Row) -> rusqlite::Result
     if row.current {
         conn.prepare_cached(
             "UPDATE executions SET current = 0 \
-             WHERE namespace = ?1 AND workflow_id = ?2 AND current = 1 AND run_id <> ?3",
+             WHERE namespace = ?1 AND workflow_id = ?2 AND kind = ?4 AND current = 1 AND run_id <> ?3",
         )?
         .execute(params![
             write.key.namespace.as_bytes().as_slice(),
             write.key.workflow_id,
-            write.key.run_id.as_bytes().as_slice()
+            write.key.run_id.as_bytes().as_slice(),
+            write.key.kind
         ])?;
     }
     Ok(())
@@ -188,14 +190,15 @@ fn update_row(conn: &Connection, write: &Write, number: i64, row: &Row) -> Outco
     let stored = conn
         .prepare_cached(
             "SELECT current FROM executions \
-             WHERE number = ?1 AND namespace = ?2 AND workflow_id = ?3 AND slot = ?4",
+             WHERE number = ?1 AND namespace = ?2 AND workflow_id = ?3 AND slot = ?4 AND kind = ?5",
         )?
         .query_row(
             params![
                 number,
                 key.namespace.as_bytes().as_slice(),
                 key.workflow_id,
-                key.slot
+                key.slot,
+                key.kind
             ],
             |row| row.get::<_, bool>(0),
         )

@@ -140,19 +140,21 @@ impl Store for SqliteStore {
         &self,
         _slot: u16,
         namespace: Uuid,
+        kind: u8,
         workflow_id: &str,
     ) -> Answer<Option<ExecutionKey>> {
-        self.point(|conn| point::current(conn, namespace, workflow_id))
+        self.point(|conn| point::current(conn, namespace, kind, workflow_id))
     }
 
     fn find(
         &self,
         _slot: u16,
         namespace: Uuid,
+        kind: u8,
         workflow_id: &str,
         run_id: Uuid,
     ) -> Answer<Option<ExecutionKey>> {
-        self.point(|conn| point::find(conn, namespace, workflow_id, run_id))
+        self.point(|conn| point::find(conn, namespace, kind, workflow_id, run_id))
     }
 
     fn load(&self, key: &ExecutionKey) -> Answer<Option<Loaded>> {

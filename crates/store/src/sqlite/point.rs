@@ -12,14 +12,15 @@ use crate::model::{Check, ExecutionKey, Loaded, RecordRange, Snapshot, Wake, Wak
 pub(super) fn current(
     conn: &Connection,
     namespace: Uuid,
+    kind: u8,
     workflow_id: &str,
 ) -> rusqlite::Result<Option<ExecutionKey>> {
     conn.prepare_cached(
-        "SELECT run_id, namespace, workflow_id, slot FROM executions \
-         WHERE namespace = ?1 AND workflow_id = ?2 AND current = 1",
+        "SELECT run_id, namespace, workflow_id, slot, kind FROM executions \
+         WHERE namespace = ?1 AND workflow_id = ?2 AND kind = ?3 AND current = 1",
     )?
     .query_row(
-        params![namespace.as_bytes().as_slice(), workflow_id],
+        params![namespace.as_bytes().as_slice(), workflow_id, kind],
         read_key,
     )
     .optional()
@@ -28,18 +29,20 @@ pub(super) fn current(
 pub(super) fn find(
     conn: &Connection,
     namespace: Uuid,
+    kind: u8,
     workflow_id: &str,
     run_id: Uuid,
 ) -> rusqlite::Result<Option<ExecutionKey>> {
     conn.prepare_cached(
-        "SELECT run_id, namespace, workflow_id, slot FROM executions \
-         WHERE run_id = ?1 AND namespace = ?2 AND workflow_id = ?3",
+        "SELECT run_id, namespace, workflow_id, slot, kind FROM executions \
+         WHERE run_id = ?1 AND namespace = ?2 AND workflow_id = ?3 AND kind = ?4",
     )?
     .query_row(
         params![
             run_id.as_bytes().as_slice(),
             namespace.as_bytes().as_slice(),
-            workflow_id
+            workflow_id,
+            kind
         ],
         read_key,
     )
@@ -142,7 +145,7 @@ pub(super) fn wakes(
         run_id: Uuid::nil(),
     });
     conn.prepare_cached(
-        "SELECT run_id, namespace, workflow_id, slot, wake_at FROM executions \
+        "SELECT run_id, namespace, workflow_id, slot, kind, wake_at FROM executions \
          WHERE (wake_at, run_id) > (?1, ?2) AND wake_at < ?3 AND slot >= ?4 AND slot < ?5 \
          ORDER BY wake_at, run_id LIMIT ?6",
     )?
@@ -158,7 +161,7 @@ pub(super) fn wakes(
         |row| {
             Ok(Wake {
                 key: read_key(row)?,
-                wake_at: row.get(4)?,
+                wake_at: row.get(5)?,
             })
         },
     )?
@@ -205,7 +208,7 @@ pub(super) fn check(conn: &Connection) -> rusqlite::Result<Check> {
         )?,
         doubles: count(
             "SELECT count(*) FROM (SELECT 1 FROM executions WHERE current = 1 \
-             GROUP BY namespace, workflow_id HAVING count(*) > 1)",
+             GROUP BY namespace, workflow_id, kind HAVING count(*) > 1)",
         )?,
     })
 }

@@ -12,25 +12,26 @@ use crate::filter::{AttributeType, words};
 use crate::model::{AttributeValue, ExecutionKey, Row};
 
 /// The columns that [`read`] expects, in this order, of `executions AS e`.
-pub(super) const COLUMNS: &str = "e.run_id, e.namespace, e.workflow_id, e.slot, e.current, \
+pub(super) const COLUMNS: &str = "e.run_id, e.namespace, e.workflow_id, e.slot, e.kind, e.current, \
      e.status, e.workflow_type, e.task_queue, e.start_time, e.execution_time, e.close_time, \
      e.history_length, e.history_size, e.state_transition_count, e.parent_workflow_id, \
      e.parent_run_id, e.root_workflow_id, e.root_run_id, e.division, e.memo, e.search_attributes, \
      e.wake_at, e.number";
 
 /// Which of them is the number of the execution.
-pub(super) const NUMBER: usize = 22;
+pub(super) const NUMBER: usize = 23;
 
 /// How many they are.
-pub(super) const COLUMN_COUNT: usize = 23;
+pub(super) const COLUMN_COUNT: usize = 24;
 
-/// Reads a key from the columns `run_id, namespace, workflow_id, slot`.
+/// Reads a key from the columns `run_id, namespace, workflow_id, slot, kind`.
 pub(super) fn read_key(row: &rusqlite::Row<'_>) -> rusqlite::Result<ExecutionKey> {
     Ok(ExecutionKey {
         run_id: uuid(row, 0)?,
         namespace: uuid(row, 1)?,
         workflow_id: row.get(2)?,
         slot: row.get(3)?,
+        kind: row.get(4)?,
     })
 }
 
@@ -44,24 +45,24 @@ pub(super) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<(ExecutionKey, R
         Ok(Some((workflow_id, uuid(row, run_id)?)))
     };
     let index_row = Row {
-        current: row.get(4)?,
-        status: row.get(5)?,
-        workflow_type: row.get(6)?,
-        task_queue: row.get(7)?,
-        start_time: row.get(8)?,
-        execution_time: row.get(9)?,
-        close_time: Some(row.get(10)?).filter(|time| *time != OPEN),
-        history_length: row.get(11)?,
-        history_size: row.get(12)?,
-        state_transition_count: row.get(13)?,
-        parent: run(14, 15)?,
-        root: run(16, 17)?.unwrap_or_else(|| (key.workflow_id.clone(), key.run_id)),
-        division: row.get(18)?,
-        memo: blob(row, 19)?,
-        search_attributes: blob(row, 20)?,
+        current: row.get(5)?,
+        status: row.get(6)?,
+        workflow_type: row.get(7)?,
+        task_queue: row.get(8)?,
+        start_time: row.get(9)?,
+        execution_time: row.get(10)?,
+        close_time: Some(row.get(11)?).filter(|time| *time != OPEN),
+        history_length: row.get(12)?,
+        history_size: row.get(13)?,
+        state_transition_count: row.get(14)?,
+        parent: run(15, 16)?,
+        root: run(17, 18)?.unwrap_or_else(|| (key.workflow_id.clone(), key.run_id)),
+        division: row.get(19)?,
+        memo: blob(row, 20)?,
+        search_attributes: blob(row, 21)?,
         attributes: Vec::new(),
     };
-    Ok((key, index_row, row.get(21)?))
+    Ok((key, index_row, row.get(22)?))
 }
 
 pub(super) fn uuid(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Uuid> {

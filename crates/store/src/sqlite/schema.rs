@@ -35,6 +35,7 @@ CREATE TABLE executions (
     run_id BLOB NOT NULL,
     namespace BLOB NOT NULL,
     workflow_id TEXT NOT NULL,
+    kind INTEGER NOT NULL,
     slot INTEGER NOT NULL,
     current INTEGER NOT NULL,
     status INTEGER NOT NULL,
@@ -56,7 +57,7 @@ CREATE TABLE executions (
     search_attributes BLOB NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX executions_run ON executions (run_id);
-CREATE INDEX executions_workflow ON executions (namespace, workflow_id, current);
+CREATE INDEX executions_workflow ON executions (namespace, workflow_id, kind, current);
 CREATE INDEX executions_list ON executions
     (namespace, division, close_time, start_time, run_id, status, workflow_type);
 CREATE INDEX executions_wake ON executions (wake_at, run_id, slot) WHERE wake_at IS NOT NULL;

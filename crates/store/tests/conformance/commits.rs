@@ -1,8 +1,8 @@
 //! Writing: what belongs together, what is refused, what goes.
 
 use steadfast_store::{
-    AttributeValue, Check, ExecutionKey, Filter, NewRecord, RecordRange, Row, Snapshot, Store,
-    StoreError, Write,
+    AttributeValue, Check, Column, Comparison, ExecutionKey, Filter, NewRecord, RecordRange, Row,
+    Snapshot, Store, StoreError, Write,
 };
 
 use crate::support::*;
@@ -225,7 +225,7 @@ pub(crate) fn only_one_run_of_an_id_is_current(store: &dyn Store) {
         namespace: OTHER_NAMESPACE,
         ..key("a", 3)
     };
-    let current = || wait(store.current(7, NAMESPACE, "a")).unwrap();
+    let current = || wait(store.current(7, NAMESPACE, 0, "a")).unwrap();
     let is_current = |key| wait(store.load(key)).unwrap().unwrap().row.current;
     let shard = Shard::open(store);
     shard.begin(&first, row(&first));
@@ -255,6 +255,56 @@ pub(crate) fn only_one_run_of_an_id_is_current(store: &dyn Store) {
     check(store);
 }
 
+pub(crate) fn ids_of_different_kinds_do_not_collide(store: &dyn Store) {
+    let workflow = key("a", 1);
+    let job = ExecutionKey {
+        kind: 1,
+        ..key("a", 2)
+    };
+    let shard = Shard::open(store);
+    shard.begin(&workflow, row(&workflow));
+    let division = Row {
+        division: Some("jobs".into()),
+        ..row(&job)
+    };
+    shard.begin(&job, division.clone());
+    let current = |kind| wait(store.current(7, NAMESPACE, kind, "a")).unwrap();
+    assert_eq!(current(0), Some(workflow.clone()));
+    assert_eq!(current(1), Some(job.clone()));
+    assert_eq!(current(2), None);
+    let find = |kind, number| wait(store.find(7, NAMESPACE, kind, "a", run(number))).unwrap();
+    assert_eq!(find(1, 2), Some(job.clone()));
+    assert_eq!(find(0, 2), None);
+    assert_eq!(wait(store.load(&job)).unwrap().unwrap().key, job);
+    // Lists of workflows do not show it; its own do, with its kind.
+    assert_eq!(listed(store, &Filter::True, &[]), [1]);
+    let jobs = compare(&Column::Division, Comparison::Eq, text("jobs"));
+    let page = wait(store.list(NAMESPACE, &jobs, &[], None, 10)).unwrap();
+    assert_eq!(page.rows[0].0, job);
+    let wake = Write {
+        wake_at: Some(Some(3)),
+        ..Write::new(job.clone())
+    };
+    shard.commit(vec![wake]);
+    let wakes = wait(store.wakes(0..16384, i64::MAX, None, 10)).unwrap();
+    assert_eq!(wakes[0].key, job);
+    // A run stays of its kind.
+    let other = ExecutionKey {
+        kind: 2,
+        ..job.clone()
+    };
+    let mistaken = Write {
+        row: Some(division),
+        ..Write::new(other)
+    };
+    assert_conflict(shard.try_commit(vec![mistaken]), &job);
+    let shard = Shard::open(store);
+    shard.commit(vec![delete(&job)]);
+    assert_eq!(current(1), None);
+    assert_eq!(current(0), Some(workflow));
+    check(store);
+}
+
 pub(crate) fn continue_as_new_is_one_commit(store: &dyn Store) {
     let (old, new) = (key("a", 1), key("a", 2));
     let shard = Shard::open(store);
@@ -270,7 +320,10 @@ pub(crate) fn continue_as_new_is_one_commit(store: &dyn Store) {
         },
         begin(&new, row(&new)),
     ]);
-    assert_eq!(wait(store.current(7, NAMESPACE, "a")).unwrap(), Some(new));
+    assert_eq!(
+        wait(store.current(7, NAMESPACE, 0, "a")).unwrap(),
+        Some(new)
+    );
     assert_eq!(listed(store, &Filter::True, &[]), [2, 1]);
     check(store);
 }
@@ -337,8 +390,11 @@ pub(crate) fn a_deletion_leaves_nothing_behind(store: &dyn Store) {
     }
     shard.commit(vec![delete(&a)]);
     assert_eq!(wait(store.load(&a)).unwrap(), None);
-    assert_eq!(wait(store.current(7, NAMESPACE, "a")).unwrap(), None);
-    assert_eq!(wait(store.find(7, NAMESPACE, "a", run(1))).unwrap(), None);
+    assert_eq!(wait(store.current(7, NAMESPACE, 0, "a")).unwrap(), None);
+    assert_eq!(
+        wait(store.find(7, NAMESPACE, 0, "a", run(1))).unwrap(),
+        None
+    );
     assert_eq!(record_count(store, &a), 0);
     assert_eq!(listed(store, &Filter::True, &[]), [2]);
     assert_eq!(wait(store.wakes(0..16384, 10, None, 10)).unwrap().len(), 1);

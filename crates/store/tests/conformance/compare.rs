@@ -104,6 +104,7 @@ fn some_key(chance: &mut Chance) -> ExecutionKey {
         } else {
             NAMESPACE
         },
+        kind: (number % 3) as u8,
         workflow_id: TEXTS[(number % 6) as usize].into(),
         run_id: run(u128::from(number)),
     }
@@ -367,12 +368,12 @@ impl Pair<'_> {
         let key = some_key(chance);
         let (slot, namespace) = (key.slot, key.namespace);
         self.ask(&key, |store| {
-            wait(store.current(slot, namespace, &key.workflow_id))
+            wait(store.current(slot, namespace, key.kind, &key.workflow_id))
         })
         .unwrap();
         let run_id = some_key(chance).run_id;
         self.ask(&key, |store| {
-            wait(store.find(slot, namespace, &key.workflow_id, run_id))
+            wait(store.find(slot, namespace, key.kind, &key.workflow_id, run_id))
         })
         .unwrap();
         self.ask(&key, |store| wait(store.load(&key))).unwrap();

@@ -40,6 +40,7 @@ suite! {
         batches_commit_in_call_order_even_if_nobody_waits,
         a_row_is_replaced_whole,
         only_one_run_of_an_id_is_current,
+        ids_of_different_kinds_do_not_collide,
         continue_as_new_is_one_commit,
         a_snapshot_replaces_the_older_one,
         a_deletion_leaves_nothing_behind,

@@ -5,8 +5,8 @@ use steadfast_store::{Bytes, ExecutionKey, RecordRange, Snapshot, Store, StoreEr
 use crate::support::*;
 
 pub(crate) fn nothing_is_found_in_an_empty_store(store: &dyn Store) {
-    assert_eq!(wait(store.current(7, NAMESPACE, "a")), Ok(None));
-    assert_eq!(wait(store.find(7, NAMESPACE, "a", run(1))), Ok(None));
+    assert_eq!(wait(store.current(7, NAMESPACE, 0, "a")), Ok(None));
+    assert_eq!(wait(store.find(7, NAMESPACE, 0, "a", run(1))), Ok(None));
     assert_eq!(wait(store.load(&key("a", 1))), Ok(None));
     assert_eq!(
         wait(store.wakes(0..16384, i64::MAX, None, 10)),
@@ -19,10 +19,13 @@ pub(crate) fn nothing_is_found_in_an_empty_store(store: &dyn Store) {
 pub(crate) fn a_run_is_found_only_under_its_own_id(store: &dyn Store) {
     let a = key("a", 1);
     Shard::open(store).begin(&a, row(&a));
-    assert_eq!(wait(store.find(7, NAMESPACE, "a", run(1))), Ok(Some(a)));
-    assert_eq!(wait(store.find(7, NAMESPACE, "b", run(1))), Ok(None));
-    assert_eq!(wait(store.find(7, OTHER_NAMESPACE, "a", run(1))), Ok(None));
-    assert_eq!(wait(store.find(7, NAMESPACE, "a", run(2))), Ok(None));
+    assert_eq!(wait(store.find(7, NAMESPACE, 0, "a", run(1))), Ok(Some(a)));
+    assert_eq!(wait(store.find(7, NAMESPACE, 0, "b", run(1))), Ok(None));
+    assert_eq!(
+        wait(store.find(7, OTHER_NAMESPACE, 0, "a", run(1))),
+        Ok(None)
+    );
+    assert_eq!(wait(store.find(7, NAMESPACE, 0, "a", run(2))), Ok(None));
 }
 
 pub(crate) fn loading_gives_the_records_after_the_snapshot(store: &dyn Store) {

@@ -186,7 +186,7 @@ fn a_damaged_database_is_an_error_and_no_panic() {
                 let found = [
                     begun.is_err(),
                     wait(store.load(&a)).is_err(),
-                    wait(store.current(7, NAMESPACE, "a")).is_err(),
+                    wait(store.current(7, NAMESPACE, 0, "a")).is_err(),
                     wait(store.list(NAMESPACE, &Filter::True, &[], None, 9)).is_err(),
                     wait(store.check()).is_err(),
                     wait(store.meta_scan("")).is_err(),

@@ -79,6 +79,7 @@ pub(crate) fn key(workflow_id: &str, run_number: u128) -> ExecutionKey {
     ExecutionKey {
         slot: 7,
         namespace: NAMESPACE,
+        kind: 0,
         workflow_id: workflow_id.into(),
         run_id: run(run_number),
     }

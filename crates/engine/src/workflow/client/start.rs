@@ -43,6 +43,17 @@ pub enum StartInput {
     Child(Box<StartChild>),
 }
 
+impl StartInput {
+    /// The workflow id that is to have a run.
+    pub fn workflow_id(&self) -> &str {
+        match self {
+            Self::Start(request) => &request.workflow_id,
+            Self::SignalWithStart(request) => &request.workflow_id,
+            Self::Child(child) => &child.request.workflow_id,
+        }
+    }
+}
+
 /// What came of it. Everything in it is committed together.
 #[derive(Debug)]
 pub struct StartOutcome {

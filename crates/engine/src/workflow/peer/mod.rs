@@ -22,6 +22,7 @@ use super::state::State;
 use super::state::child::Child;
 use super::state::outbox::OutboxEntry;
 use super::transition::Send;
+use crate::execution::Kind;
 use crate::ids::EventId;
 
 /// What a receiver that does not exist answers.
@@ -66,6 +67,7 @@ pub(crate) fn message(state: &State, seq: u64, entry: &OutboxEntry) -> Option<Se
         } => Some(Send {
             seq,
             namespace_id: state.namespace_id,
+            kind: Kind::Workflow,
             workflow_id: workflow_id.to_string(),
             run_id: Some(*run_id),
             message: Peer::ParentReady,
@@ -126,6 +128,7 @@ fn start_child(state: &State, seq: u64, id: EventId) -> Option<Send> {
     Some(Send {
         seq,
         namespace_id: state.namespace_id,
+        kind: Kind::Workflow,
         workflow_id,
         run_id: None,
         message,
@@ -174,6 +177,7 @@ fn parent_closed(state: &State, seq: u64, id: EventId) -> Option<Send> {
     Some(Send {
         seq,
         namespace_id: state.namespace_id,
+        kind: Kind::Workflow,
         workflow_id,
         run_id: None,
         message,
@@ -222,6 +226,7 @@ fn addressed(state: &State, seq: u64, to: WorkflowExecution, message: Peer) -> S
     Send {
         seq,
         namespace_id: state.namespace_id,
+        kind: Kind::Workflow,
         workflow_id: to.workflow_id,
         run_id: Uuid::parse_str(&to.run_id).ok(),
         message,

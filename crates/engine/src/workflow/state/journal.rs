@@ -30,6 +30,14 @@ pub enum JournalError {
         /// The run.
         run_id: Uuid,
     },
+    /// The execution is of a kind that only a newer version of the server knows.
+    #[error("run {run_id} is of kind {kind}, which is unknown")]
+    Kind {
+        /// The run.
+        run_id: Uuid,
+        /// Its kind's number.
+        kind: u8,
+    },
     /// The journal does not begin with the creation of its run.
     #[error("journal of run {run_id} does not begin with its creation")]
     NoCreation {

@@ -1,5 +1,6 @@
 //! What is deleted is wholly deleted.
 
+use engine::execution::Kind;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ async fn an_open_run_is_terminated_and_deleted() {
     let run_id = bed.start("order-1").await;
     bed.node
         .shards
-        .delete(&bed.namespace, "order-1", None)
+        .delete(&bed.namespace, Kind::Workflow, "order-1", None)
         .await
         .unwrap();
     bed.gone("order-1", run_id).await;
@@ -50,7 +51,7 @@ async fn a_deleted_child_tells_its_parent_first() {
     .await;
     bed.node
         .shards
-        .delete(&bed.namespace, "child", None)
+        .delete(&bed.namespace, Kind::Workflow, "child", None)
         .await
         .unwrap();
     bed.until(|| async {

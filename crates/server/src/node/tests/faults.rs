@@ -62,18 +62,20 @@ impl Store for FaultyStore {
         &self,
         slot: u16,
         namespace: Uuid,
+        kind: u8,
         workflow_id: &str,
     ) -> Answer<Option<ExecutionKey>> {
-        self.inner.current(slot, namespace, workflow_id)
+        self.inner.current(slot, namespace, kind, workflow_id)
     }
     fn find(
         &self,
         slot: u16,
         namespace: Uuid,
+        kind: u8,
         workflow_id: &str,
         run_id: Uuid,
     ) -> Answer<Option<ExecutionKey>> {
-        self.inner.find(slot, namespace, workflow_id, run_id)
+        self.inner.find(slot, namespace, kind, workflow_id, run_id)
     }
     fn load(&self, key: &ExecutionKey) -> Answer<Option<Loaded>> {
         // Not at once: as a store over a network would.

@@ -1,0 +1,305 @@
+//! What can be done to any execution that exists.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use proto::temporal::api::history::v1::HistoryEvent;
+use proto::temporal::api::workflowservice::v1::TerminateWorkflowExecutionRequest;
+use uuid::Uuid;
+
+use super::{Effect, IndexRow, JournalError, Kind, Peer, PeerAnswer, Transition};
+use crate::ids::{EventId, Now};
+use crate::rejection::Rejection;
+use crate::time::Timestamp;
+use crate::{Env, Namespace, workflow};
+
+/// The state of an execution, of whatever kind.
+#[derive(Clone, Debug)]
+pub enum Execution {
+    /// A run of a workflow.
+    Workflow(workflow::State),
+}
+
+/// Everything that can happen to an existing execution.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// For a run of a workflow.
+    Workflow(workflow::Input),
+    /// Time has passed: whatever is due, fires. Harmless when nothing is.
+    Deadline,
+    /// A message from another execution.
+    Peer(Peer),
+    /// The answer to a message that this execution sent.
+    PeerAnswer(u64, PeerAnswer),
+    /// It is open and to be deleted: it must close first.
+    Delete,
+}
+
+impl From<workflow::Input> for Input {
+    fn from(input: workflow::Input) -> Self {
+        Self::Workflow(input)
+    }
+}
+
+impl Input {
+    /// Which kind it is for; `None` when it is for any.
+    pub fn kind(&self) -> Option<Kind> {
+        match self {
+            Self::Workflow(_) => Some(Kind::Workflow),
+            Self::Deadline | Self::Peer(_) | Self::PeerAnswer(..) | Self::Delete => None,
+        }
+    }
+
+    /// Whether it is a poller's claim, which is for nobody once the poller is gone.
+    pub fn is_claim(&self) -> bool {
+        match self {
+            Self::Workflow(input) => matches!(
+                input,
+                workflow::Input::StartWorkflowTask(_) | workflow::Input::StartActivityTask(_)
+            ),
+            Self::Deadline | Self::Peer(_) | Self::PeerAnswer(..) | Self::Delete => false,
+        }
+    }
+}
+
+/// Memory of a state with nothing pending: what was measured of a small workflow, structures and what they
+/// point to.
+const WORKFLOW_BYTES: usize = 6 << 10;
+/// What one pending thing weighs besides its payloads.
+const PENDING_BYTES: usize = 512;
+
+impl Execution {
+    /// One step. The state changes only when this succeeds.
+    ///
+    /// # Errors
+    /// A rule said no; the state is as it was.
+    pub fn handle(
+        &mut self,
+        input: Input,
+        now: &mut Now,
+        env: Env<'_>,
+    ) -> Result<Transition, Rejection> {
+        match self {
+            Self::Workflow(state) => {
+                let input = match input {
+                    Input::Workflow(input) => input,
+                    Input::Deadline => workflow::Input::Deadline,
+                    Input::Peer(message) => workflow::Input::Peer(message),
+                    Input::PeerAnswer(seq, answer) => workflow::Input::PeerAnswer(seq, answer),
+                    Input::Delete => workflow::Input::Terminate(Box::new(deletion(env))),
+                };
+                workflow::handle(state, input, now, env).map(Transition::from)
+            }
+        }
+    }
+
+    /// Reads an execution back from its journal, from a snapshot on if there is one.
+    ///
+    /// # Errors
+    /// When the journal is damaged or of a kind that this version does not know, or the snapshot is of another
+    /// version: then the caller loads without it.
+    pub fn load(
+        kind: u8,
+        id: Arc<str>,
+        run_id: Uuid,
+        snapshot: Option<Bytes>,
+        records: impl IntoIterator<Item = Bytes>,
+    ) -> Result<Self, JournalError> {
+        match Kind::of(kind).ok_or(JournalError::Kind { run_id, kind })? {
+            Kind::Workflow => workflow::load(id, run_id, snapshot, records).map(Self::Workflow),
+        }
+    }
+
+    /// Everything durable of it as bytes, for kinds whose journals grow long.
+    pub fn snapshot(&self) -> Option<Bytes> {
+        match self {
+            Self::Workflow(state) => workflow::snapshot(state),
+        }
+    }
+
+    /// What a freshly loaded execution owes the world: tasks to offer, messages to send.
+    pub fn ready(&mut self, now: Timestamp) -> Vec<Effect> {
+        match self {
+            Self::Workflow(state) => workflow::ready(state, now),
+        }
+    }
+
+    /// Its index row.
+    pub fn row(&self, namespace: &Namespace) -> IndexRow {
+        match self {
+            Self::Workflow(state) => workflow::row(state, namespace),
+        }
+    }
+
+    /// Its kind.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Workflow(_) => Kind::Workflow,
+        }
+    }
+
+    /// Its id: a workflow id, or what takes its place.
+    pub fn id(&self) -> &Arc<str> {
+        match self {
+            Self::Workflow(state) => &state.workflow_id,
+        }
+    }
+
+    /// Its run.
+    pub fn run_id(&self) -> Uuid {
+        match self {
+            Self::Workflow(state) => state.run_id,
+        }
+    }
+
+    /// Its namespace's id.
+    pub fn namespace_id(&self) -> Uuid {
+        match self {
+            Self::Workflow(state) => state.namespace_id,
+        }
+    }
+
+    /// Records in its journal.
+    pub fn seq(&self) -> u64 {
+        match self {
+            Self::Workflow(state) => state.core.seq,
+        }
+    }
+
+    /// The id that its next history event gets; 1 for kinds without a history.
+    pub fn next_event_id(&self) -> EventId {
+        match self {
+            Self::Workflow(state) => state.core.next_event_id,
+        }
+    }
+
+    /// The last event's id that readers see: stored ones, and the start of a workflow task that will be stored
+    /// with its completion.
+    pub fn last_visible_event_id(&self) -> EventId {
+        match self {
+            Self::Workflow(state) => {
+                let stored = state.last_event_id();
+                match state.started_workflow_task() {
+                    Some((task, started)) if !task.is_transient() => started.event_id.max(stored),
+                    _ => stored,
+                }
+            }
+        }
+    }
+
+    /// Whether it can still change.
+    pub fn is_open(&self) -> bool {
+        match self {
+            Self::Workflow(state) => state.is_open(),
+        }
+    }
+
+    /// When it closed, if it did.
+    pub fn close_time(&self) -> Option<Timestamp> {
+        match self {
+            Self::Workflow(state) => state.close_time(),
+        }
+    }
+
+    /// When it must be looked at next. `None` when only the outside can move it.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        match self {
+            Self::Workflow(state) => state.next_deadline(),
+        }
+    }
+
+    /// When a server that starts afresh must load it: at once if something waits for a worker or for delivery,
+    /// else at the next deadline.
+    pub fn wake_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Workflow(state) => state.wake_at(),
+        }
+    }
+
+    /// Whether messages of it were not answered yet.
+    pub fn has_messages(&self) -> bool {
+        match self {
+            Self::Workflow(state) => !state.outbox.is_empty(),
+        }
+    }
+
+    /// Whether forgetting it would lose what its journal does not know: a workflow task that a worker has, a
+    /// sticky queue's timeout.
+    pub fn is_volatile(&self) -> bool {
+        match self {
+            Self::Workflow(state) => state
+                .core
+                .workflow_task
+                .as_ref()
+                .is_some_and(|task| task.started.is_some() || task.sticky_offered.is_some()),
+        }
+    }
+
+    /// Whether matching holds tasks of it.
+    pub fn has_offers(&self) -> bool {
+        match self {
+            Self::Workflow(state) => {
+                state.is_open()
+                    && (state.core.workflow_task.is_some()
+                        || state
+                            .activities
+                            .iter()
+                            .any(|(_, activity)| activity.offered))
+            }
+        }
+    }
+
+    /// A rough estimate of the memory that it takes.
+    pub fn weight(&self) -> usize {
+        match self {
+            Self::Workflow(state) => workflow_weight(state),
+        }
+    }
+
+    /// Equality of everything durable: what a fold of the journal must reproduce.
+    pub fn same_durable(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Workflow(one), Self::Workflow(other)) => one.same_durable(other),
+        }
+    }
+
+    /// The workflow's state, if it is one.
+    pub fn workflow(&self) -> Option<&workflow::State> {
+        match self {
+            Self::Workflow(state) => Some(state),
+        }
+    }
+}
+
+/// Payloads of pending things are about as large as the events that brought them.
+fn workflow_weight(state: &workflow::State) -> usize {
+    let pending = state.activities.len() * 2
+        + state.timers.len()
+        + state.children.len()
+        + state.external_signals.len()
+        + state.external_cancels.len()
+        + state.outbox.len()
+        + state.request_ids.len();
+    let events = state.last_event_id().max(1);
+    let event_bytes = usize::try_from(state.core.history_size / events).unwrap_or(0);
+    let close = state
+        .core
+        .close
+        .as_ref()
+        .map_or(0, |_| size_of::<HistoryEvent>());
+    WORKFLOW_BYTES
+        + close
+        + (pending + 1) * (PENDING_BYTES + event_bytes)
+        + state.core.buffered_size
+        + state.workflow_id.len()
+}
+
+/// What deleting an open workflow does to it first.
+fn deletion(env: Env<'_>) -> TerminateWorkflowExecutionRequest {
+    TerminateWorkflowExecutionRequest {
+        namespace: env.namespace.name.to_string(),
+        reason: "Delete workflow execution".to_owned(),
+        identity: workflow::SERVER_IDENTITY.to_owned(),
+        ..TerminateWorkflowExecutionRequest::default()
+    }
+}

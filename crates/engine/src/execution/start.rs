@@ -1,0 +1,134 @@
+//! Starting executions: the door for ids that may not have a run yet.
+
+use uuid::Uuid;
+
+use super::{Execution, Kind, Peer, PeerAnswer, Record, Transition};
+use crate::Env;
+use crate::ids::Now;
+use crate::rejection::Rejection;
+use crate::workflow;
+use crate::workflow::transition::Effect;
+
+/// A request for an execution.
+#[derive(Clone, Debug)]
+pub enum StartInput {
+    /// For a run of a workflow.
+    Workflow(workflow::StartInput),
+}
+
+/// An execution that did not exist before, its first record applied.
+#[derive(Debug)]
+pub enum NewRun {
+    /// A run of a workflow.
+    Workflow(Box<workflow::transition::NewRun>),
+}
+
+/// What came of a start. Everything in it is committed together.
+#[derive(Debug)]
+pub struct StartOutcome {
+    /// A step of the current run.
+    pub current: Option<Transition>,
+    /// The run that was opened.
+    pub new_run: Option<NewRun>,
+    /// To the caller.
+    pub reply: StartReply,
+}
+
+/// The answer to a start.
+#[derive(Clone, Debug)]
+pub enum StartReply {
+    /// Of a workflow.
+    Workflow(workflow::StartReply),
+}
+
+impl StartInput {
+    /// What kind is to be started.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Workflow(_) => Kind::Workflow,
+        }
+    }
+
+    /// The id that is to have a run.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Workflow(input) => input.workflow_id(),
+        }
+    }
+}
+
+impl StartReply {
+    /// The run: new, or the one in its place.
+    pub fn run_id(&self) -> Uuid {
+        match self {
+            Self::Workflow(reply) => reply.run_id,
+        }
+    }
+}
+
+impl NewRun {
+    /// The run's id.
+    pub fn run_id(&self) -> Uuid {
+        match self {
+            Self::Workflow(run) => run.state.run_id,
+        }
+    }
+
+    /// Its state, its first record, and what to carry out once that is durable.
+    pub fn into_parts(self) -> (Execution, Record, Vec<Effect>) {
+        match self {
+            Self::Workflow(run) => {
+                let run = *run;
+                (
+                    Execution::Workflow(run.state),
+                    Record::Workflow(run.record),
+                    run.effects,
+                )
+            }
+        }
+    }
+}
+
+/// Starts an execution, or finds that the current run of the id will do, or is in the way.
+///
+/// # Errors
+/// When the id policies forbid it, or the current run is of another kind; nothing has changed then.
+pub fn start(
+    current: Option<&mut Execution>,
+    input: StartInput,
+    now: &mut Now,
+    env: Env<'_>,
+) -> Result<StartOutcome, Rejection> {
+    match input {
+        StartInput::Workflow(input) => {
+            let current = current.map(|Execution::Workflow(state)| state);
+            let outcome = workflow::start(current, input, now, env)?;
+            Ok(StartOutcome {
+                current: outcome.current.map(Transition::from),
+                new_run: outcome.new_run.map(NewRun::Workflow),
+                reply: StartReply::Workflow(outcome.reply),
+            })
+        }
+    }
+}
+
+/// A message that starts its receiver, as a start; any other comes back.
+///
+/// # Errors
+/// The message itself, when it is one for an existing execution.
+pub fn start_message(message: Peer) -> Result<StartInput, Peer> {
+    match message {
+        Peer::StartChild(child) => Ok(StartInput::Workflow(workflow::StartInput::Child(child))),
+        message => Err(message),
+    }
+}
+
+/// What the sender of such a message hears. `None` when nothing was decided: it is sent again.
+pub fn start_answer(outcome: Result<Uuid, &Rejection>) -> Option<PeerAnswer> {
+    match outcome {
+        Ok(run_id) => Some(PeerAnswer::ChildStarted(run_id)),
+        Err(Rejection::Internal(_)) => None,
+        Err(Rejection::AlreadyStarted { .. }) => Some(PeerAnswer::ChildAlreadyExists),
+        Err(_) => Some(PeerAnswer::NotFound),
+    }
+}
