@@ -1,0 +1,21 @@
+"""Differences from the reference that are meant, each with its reason.
+
+An entry is the path of a difference (a pattern), what the reference says and what we say (patterns too), and
+why. Keep it short: what is not here is a bug of ours.
+"""
+
+import re
+
+KNOWN = []
+
+
+def reason(path, reference, ours):
+    """Why a difference is as it is, or None."""
+    for where, theirs, mine, why in KNOWN:
+        if (
+            re.fullmatch(where, path)
+            and re.fullmatch(theirs, repr(reference), re.S)
+            and re.fullmatch(mine, repr(ours), re.S)
+        ):
+            return why
+    return None
