@@ -17,7 +17,7 @@ from known import reason
 from plan import plan
 from play import Player
 
-SHOWN = 12
+SHOWN = 40
 COMMON = 40
 
 

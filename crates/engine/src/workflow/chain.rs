@@ -26,6 +26,13 @@ pub(crate) struct Next {
     attempt: i32,
 }
 
+impl Next {
+    /// On events the backoff stays absent when there is none.
+    pub(crate) fn shown_backoff(&self) -> Option<proto::Duration> {
+        (!self.backoff.is_zero()).then(|| wire(self.backoff))
+    }
+}
+
 /// Whole seconds until a cron's next time after a run that began at `start` and ends at `now`. `None`
 /// without a cron, or when it never fires again.
 pub(crate) fn cron_backoff(schedule: &str, start: Timestamp, now: Timestamp) -> Option<Duration> {
@@ -120,7 +127,10 @@ pub(crate) fn continue_as_new(
 ) -> Next {
     let now = step.now.time;
     let asked = crate::time::duration(a.backoff_start_interval.as_ref());
-    let initiator = Initiator::try_from(a.initiator).unwrap_or(Initiator::Workflow);
+    let initiator = match Initiator::try_from(a.initiator) {
+        Ok(Initiator::Unspecified) | Err(_) => Initiator::Workflow,
+        Ok(initiator) => initiator,
+    };
     let age = now.since(step.state.execution_time());
     let pause = step
         .env
@@ -163,6 +173,7 @@ pub(crate) fn open_continued(
         header: a.header,
         memo: a.memo,
         search_attributes: a.search_attributes,
+        identity: String::new(),
         ..old
     };
     open_run(step, next, attributes);
@@ -189,14 +200,12 @@ fn open_run(step: &mut Step<'_>, next: Next, base: WorkflowExecutionStartedEvent
         first_execution_run_id: step.state.first_execution_run_id().to_owned(),
         initiator: next.initiator as i32,
         attempt: next.attempt,
-        workflow_run_timeout: Some(base.workflow_run_timeout.unwrap_or_default()),
-        workflow_execution_timeout: Some(base.workflow_execution_timeout.unwrap_or_default()),
         workflow_execution_expiration_time: step
             .state
             .core
             .execution_deadline
             .map(Timestamp::to_proto),
-        first_workflow_task_backoff: Some(wire(next.backoff)),
+        first_workflow_task_backoff: next.shown_backoff(),
         prev_auto_reset_points: (!points.is_empty()).then_some(ResetPoints { points }),
         eager_execution_accepted: false,
         ..base

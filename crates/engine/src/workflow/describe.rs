@@ -1,7 +1,10 @@
 //! DescribeWorkflowExecution, from the state alone (behaviour, section 9.3).
 
+use std::time::Duration;
+
 use proto::temporal::api::common::v1::WorkflowExecution;
 use proto::temporal::api::enums::v1::{EventType, PendingActivityState, PendingWorkflowTaskState};
+use proto::temporal::api::taskqueue::v1::TaskQueue;
 use proto::temporal::api::workflow::v1::{
     PendingActivityInfo, PendingChildExecutionInfo, PendingWorkflowTaskInfo, RequestIdInfo,
     ResetPoints, WorkflowExecutionConfig, WorkflowExecutionExtendedInfo, WorkflowExecutionInfo,
@@ -21,8 +24,8 @@ pub fn describe(state: &State, now: Timestamp) -> DescribeWorkflowExecutionRespo
     DescribeWorkflowExecutionResponse {
         execution_config: Some(WorkflowExecutionConfig {
             task_queue: Some(normal_queue(&start.task_queue)),
-            workflow_execution_timeout: Some(wire(start.execution_timeout)),
-            workflow_run_timeout: Some(wire(start.run_timeout)),
+            workflow_execution_timeout: unless_zero(start.execution_timeout),
+            workflow_run_timeout: unless_zero(start.run_timeout),
             default_workflow_task_timeout: Some(wire(start.workflow_task_timeout)),
             user_metadata: start.user_metadata.clone(),
         }),
@@ -43,6 +46,11 @@ pub fn describe(state: &State, now: Timestamp) -> DescribeWorkflowExecutionRespo
         workflow_extended_info: Some(extended(state)),
         ..DescribeWorkflowExecutionResponse::default()
     }
+}
+
+/// A timeout that there is none of stays absent.
+fn unless_zero(timeout: Duration) -> Option<proto::Duration> {
+    (!timeout.is_zero()).then(|| wire(timeout))
 }
 
 fn info(state: &State) -> WorkflowExecutionInfo {
@@ -159,7 +167,12 @@ fn pending_activity(activity: &Activity, now: Timestamp) -> PendingActivityInfo 
 fn options(activity: &Activity) -> proto::temporal::api::activity::v1::ActivityOptions {
     let scheduled = &activity.scheduled;
     proto::temporal::api::activity::v1::ActivityOptions {
-        task_queue: scheduled.task_queue.clone(),
+        // Here the reference gives the name twice, and no kind.
+        task_queue: scheduled.task_queue.as_ref().map(|queue| TaskQueue {
+            name: queue.name.clone(),
+            normal_name: queue.name.clone(),
+            ..TaskQueue::default()
+        }),
         schedule_to_close_timeout: scheduled.schedule_to_close_timeout,
         schedule_to_start_timeout: scheduled.schedule_to_start_timeout,
         start_to_close_timeout: scheduled.start_to_close_timeout,

@@ -197,16 +197,8 @@ impl<'a> Step<'a> {
         if !self.state.is_open() || self.state.core.first_task != FirstTask::Scheduled {
             return;
         }
-        match &self.state.core.workflow_task {
-            None => self.schedule_workflow_task(),
-            // News for a run whose task keeps failing: the next try counts as a first one, and is in
-            // history (behaviour, section 4.5).
-            Some(task) if task.is_transient() && task.started.is_none() => {
-                self.state.core.workflow_task = None;
-                self.state.core.workflow_task_attempt = 1;
-                self.schedule_workflow_task();
-            }
-            Some(_) => {}
+        if self.state.core.workflow_task.is_none() {
+            self.schedule_workflow_task();
         }
     }
 

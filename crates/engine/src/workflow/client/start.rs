@@ -251,6 +251,10 @@ fn seen_before(state: &State, wish: &Wish) -> Option<StartReply> {
     let seen = state.request_ids.get(request_id)?;
     let started = *state.core.start.request_id == *request_id;
     let signaled = seen.event_type == EventType::WorkflowExecutionSignaled as i32;
+    if wish.signal.is_some() && !signaled && state.is_open() {
+        // A start took it, but never a signal: this one is news to the run that is open.
+        return None;
+    }
     if signaled && !started && wish.signal.is_none() {
         // A signal's id says nothing about starts.
         return None;
@@ -446,7 +450,6 @@ fn open_new(wish: Wish, run_id: Option<Uuid>, now: &mut Now, env: Env<'_>) -> St
         }
         if eager {
             step.schedule_workflow_task_quietly();
-            let request_id = step.now.uuid().to_string();
             return Some(workflow_task_started::begin(
                 step,
                 &identity,

@@ -2,7 +2,7 @@
 
 use prost::Message;
 use proto::temporal::api::command::v1::ContinueAsNewWorkflowExecutionCommandAttributes;
-use proto::temporal::api::enums::v1::{ContinueAsNewInitiator, WorkflowTaskFailedCause as Cause};
+use proto::temporal::api::enums::v1::WorkflowTaskFailedCause as Cause;
 use proto::temporal::api::history::v1::WorkflowExecutionContinuedAsNewEventAttributes;
 use proto::temporal::api::history::v1::history_event::Attributes;
 
@@ -51,7 +51,7 @@ pub(super) fn carry_out(
                 workflow_run_timeout: a.workflow_run_timeout,
                 workflow_task_timeout: a.workflow_task_timeout,
                 workflow_task_completed_event_id: context.completed_event_id,
-                backoff_start_interval: Some(wire(next.backoff)),
+                backoff_start_interval: next.shown_backoff(),
                 initiator: a.initiator,
                 failure: a.failure.clone(),
                 last_completion_result: a.last_completion_result.clone(),
@@ -164,7 +164,4 @@ fn fill_in(step: &Step<'_>, a: &mut ContinueAsNewWorkflowExecutionCommandAttribu
         asked
     };
     a.workflow_task_timeout = Some(wire(open::task_timeout(task, run, step.env.limits)));
-    if a.initiator == ContinueAsNewInitiator::Unspecified as i32 {
-        a.initiator = ContinueAsNewInitiator::Workflow as i32;
-    }
 }

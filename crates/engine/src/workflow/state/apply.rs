@@ -65,9 +65,7 @@ impl State {
                     started: None,
                 });
             }
-            A::WorkflowTaskCompletedEventAttributes(a) => {
-                self.workflow_task_completed(event.event_id, a)
-            }
+            A::WorkflowTaskCompletedEventAttributes(a) => self.workflow_task_completed(event, a),
             A::WorkflowTaskFailedEventAttributes(a) => {
                 self.core.workflow_task_problem = Some(Problem::failed(a.cause));
                 self.workflow_task_failed(true);
@@ -204,31 +202,36 @@ impl State {
         }
     }
 
-    fn workflow_task_completed(&mut self, event_id: i64, a: &WorkflowTaskCompletedEventAttributes) {
+    fn workflow_task_completed(
+        &mut self,
+        event: &HistoryEvent,
+        a: &WorkflowTaskCompletedEventAttributes,
+    ) {
         self.core.workflow_task = None;
         self.core.workflow_task_attempt = 1;
         self.core.workflow_task_problem = None;
         self.core.previous_started_event_id = a.started_event_id;
-        self.core.last_completed_event_id = event_id;
+        self.core.last_completed_event_id = event.event_id;
         self.core.worker_version = a.worker_version.clone().map(Arc::new);
         let build_id = a.worker_version.as_ref().map_or("", |v| &v.build_id);
-        if build_id.is_empty() && a.binary_checksum.is_empty() {
-            return;
-        }
         let known =
             |p: &ResetPointInfo| p.build_id == build_id && p.binary_checksum == a.binary_checksum;
         if self.core.reset_points.iter().any(known) {
             return;
         }
+        // What a reset could not take back may not be pending.
+        let resettable = self.children.is_empty()
+            && self.external_signals.is_empty()
+            && self.external_cancels.is_empty();
         let points = Arc::make_mut(&mut self.core.reset_points);
         points.push(ResetPointInfo {
             build_id: build_id.to_owned(),
             binary_checksum: a.binary_checksum.clone(),
             run_id: self.run_id.to_string(),
-            first_workflow_task_completed_id: event_id,
-            create_time: None,
+            first_workflow_task_completed_id: event.event_id,
+            create_time: event.event_time,
             expire_time: None,
-            resettable: true,
+            resettable,
         });
         if points.len() > RESET_POINTS_MAX {
             points.remove(0);

@@ -219,6 +219,9 @@ fn set_sticky(step: &mut Step<'_>, request: &RespondWorkflowTaskCompletedRequest
     }
 }
 
+/// What the reference shows as the claim of a task that was started inline.
+const INLINE_REQUEST_ID: &str = "request-from-RespondWorkflowTaskCompleted";
+
 /// Schedules the next workflow task, and starts it inline if the worker asked for that.
 fn follow_up(
     step: &mut Step<'_>,
@@ -232,9 +235,8 @@ fn follow_up(
         return;
     }
     step.schedule_workflow_task_quietly();
-    let request_id = step.now.uuid().to_string();
     // The worker has everything up to the task that it completes now.
-    reply.workflow_task = workflow_task_started::begin(step, identity, &request_id, true);
+    reply.workflow_task = workflow_task_started::begin(step, identity, INLINE_REQUEST_ID, true);
 }
 
 fn keep_original_time(step: &mut Step<'_>, original: Option<crate::time::Timestamp>) {

@@ -47,6 +47,9 @@ pub(crate) fn start(
             None => step.reject(Rejection::TaskGone),
         };
     }
+    // For a run whose task keeps failing, news since the last try makes the next one a first one again,
+    // and brings it into history (behaviour, section 4.5).
+    let has_news = task.scheduled_event_id != step.state.core.next_event_id;
     let transient = task.is_transient();
     if claim.sticky && step.state.core.sticky.is_none() {
         // The run has moved to its normal queue (behaviour, section 4.6).
@@ -58,7 +61,8 @@ pub(crate) fn start(
     }
     // What waited when the server last stopped becomes history before the worker looks at it. It is news:
     // the worker's task is a first attempt again.
-    if step.flush_buffer() && transient {
+    let flushed = step.flush_buffer();
+    if transient && (has_news || flushed) {
         step.state.core.workflow_task = None;
         step.state.core.workflow_task_attempt = 1;
         step.schedule_workflow_task_quietly();
