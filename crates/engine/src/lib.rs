@@ -7,6 +7,7 @@
 //! - [`execution`]: one door to executions of every kind, and how to add a kind.
 //! - [`workflow`]: the workflow machine, the largest part.
 //! - [`matching`]: pairs ready tasks with waiting pollers.
+//! - [`nexus`]: endpoints, callbacks, and the protocol's failures and links.
 //! - [`visibility`]: list filters, from text to a tree.
 //! - [`retry`], [`cron`], [`search_attributes`], [`limits`]: rules that several verbs share.
 //! - [`time`], [`ids`], [`rejection`]: values.
@@ -19,6 +20,7 @@ pub mod execution;
 pub mod ids;
 pub mod limits;
 pub mod matching;
+pub mod nexus;
 pub mod rejection;
 pub mod retry;
 pub mod search_attributes;

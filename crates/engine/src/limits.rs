@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::nexus::callback::AllowedAddress;
+
 /// Sizes are bytes; every limit is strict: the error comes when a value is greater.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Limits {
@@ -27,6 +29,12 @@ pub struct Limits {
     pub pending_signals_max: usize,
     /// `limit.numPendingCancelRequests.error`.
     pub pending_cancel_requests_max: usize,
+    /// `component.nexusoperations.limit.operation.concurrency`: pending Nexus operations.
+    pub pending_nexus_operations_max: usize,
+    /// `system.maxCallbacksPerWorkflow`: completion callbacks of one execution.
+    pub callbacks_max: usize,
+    /// `component.callbacks.allowedAddresses`: where completion callbacks may go.
+    pub callback_addresses: Vec<AllowedAddress>,
     /// `history.maximumSignalsPerExecution`.
     pub signals_per_execution_max: i64,
     /// `history.maximumBufferedEventsBatch`: events that may wait for a started workflow task.
@@ -66,6 +74,9 @@ impl Default for Limits {
             pending_children_max: 2000,
             pending_signals_max: 2000,
             pending_cancel_requests_max: 2000,
+            pending_nexus_operations_max: 2000,
+            callbacks_max: 2000,
+            callback_addresses: Vec::new(),
             signals_per_execution_max: 10_000,
             buffered_events_max: 100,
             buffered_size_max: 2 << 20,

@@ -15,6 +15,9 @@ pub enum Rejection {
     /// A precondition does not hold: FAILED_PRECONDITION.
     #[error("{0}")]
     FailedPrecondition(String),
+    /// Something other than an execution has this name already: ALREADY_EXISTS.
+    #[error("{0}")]
+    AlreadyExists(String),
     /// Something other than an execution is unknown: NOT_FOUND.
     #[error("{0}")]
     NotFound(String),

@@ -173,6 +173,7 @@ impl From<Rejection> for WireError {
             | Rejection::ActivityTaskNotFound
             | Rejection::ActivityNotFound { .. }
             | Rejection::TaskGone => Self::not_found(message),
+            Rejection::AlreadyExists(_) => Self::new(Code::AlreadyExists, message),
             Rejection::AlreadyStarted {
                 start_request_id,
                 run_id,

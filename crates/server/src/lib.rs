@@ -19,6 +19,7 @@ pub mod grpc;
 pub mod http;
 pub mod matching;
 pub mod namespaces;
+pub mod nexus;
 pub mod node;
 pub mod shard;
 mod sync;

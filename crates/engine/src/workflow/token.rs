@@ -68,6 +68,17 @@ pub struct QueryTaskToken {
     pub query_id: Bytes,
 }
 
+/// Return address of a request to a Nexus handler. The server that holds it is the only one that knows it.
+#[derive(Clone, PartialEq, Message)]
+pub struct NexusTaskToken {
+    /// 16 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub namespace_id: Bytes,
+    /// The request, as the server numbered it. Tag 21 keeps these apart from the other tokens.
+    #[prost(bytes = "bytes", tag = "21")]
+    pub task_id: Bytes,
+}
+
 /// Decodes a workflow task's token.
 ///
 /// # Errors
@@ -95,6 +106,16 @@ pub fn activity_task(bytes: &Bytes) -> Result<ActivityTaskToken, Rejection> {
 pub fn query_task(bytes: &Bytes) -> Result<QueryTaskToken, Rejection> {
     decode(bytes, |token: &QueryTaskToken| {
         token.namespace_id.len() == 16 && token.query_id.len() == 16
+    })
+}
+
+/// Decodes the token of a request to a Nexus handler.
+///
+/// # Errors
+/// As [`workflow_task`].
+pub fn nexus_task(bytes: &Bytes) -> Result<NexusTaskToken, Rejection> {
+    decode(bytes, |token: &NexusTaskToken| {
+        token.namespace_id.len() == 16 && token.task_id.len() == 16
     })
 }
 

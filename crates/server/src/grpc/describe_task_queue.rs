@@ -40,7 +40,7 @@ pub(super) async fn handle(
     let kind = match request.task_queue_type() {
         TaskQueueType::Activity => Some(QueueKind::Activity),
         TaskQueueType::Unspecified | TaskQueueType::Workflow => Some(QueueKind::Workflow),
-        TaskQueueType::Nexus => None,
+        TaskQueueType::Nexus => Some(QueueKind::Nexus),
     };
     let described = describe(&server, namespace.id, queue, kind);
     let by_priority = described.stats_by_priority.iter();
@@ -87,6 +87,7 @@ fn enhanced(
         let kind = match TaskQueueType::try_from(number) {
             Ok(TaskQueueType::Workflow) => Some(QueueKind::Workflow),
             Ok(TaskQueueType::Activity) => Some(QueueKind::Activity),
+            Ok(TaskQueueType::Nexus) => Some(QueueKind::Nexus),
             _ => None,
         };
         let described = describe(server, namespace, queue, kind);

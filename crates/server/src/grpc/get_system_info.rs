@@ -23,6 +23,7 @@ pub(super) async fn handle(
             eager_workflow_start: true,
             sdk_metadata: true,
             count_group_by_execution_status: true,
+            nexus: true,
             ..Default::default()
         }),
     })

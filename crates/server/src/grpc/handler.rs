@@ -232,6 +232,13 @@ pub(super) fn query_token(bytes: &Bytes) -> Result<(token::QueryTaskToken, Uuid)
     })
 }
 
+pub(super) fn nexus_token(bytes: &Bytes) -> Result<(token::NexusTaskToken, Uuid), Rejection> {
+    token::nexus_task(bytes).map(|token| {
+        let id = token::id(&token.namespace_id);
+        (token, id)
+    })
+}
+
 /// A request with the name of its namespace.
 pub(super) trait NamesNamespace {
     fn namespace(&self) -> &str;
@@ -297,6 +304,8 @@ names_namespace!(
 );
 
 has_token!(
+    RespondNexusTaskCompletedRequest,
+    RespondNexusTaskFailedRequest,
     RecordActivityTaskHeartbeatRequest,
     RespondActivityTaskCanceledRequest,
     RespondActivityTaskCompletedRequest,

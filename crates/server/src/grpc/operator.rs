@@ -120,6 +120,12 @@ pub(super) async fn delete_namespace(
         .namespaces
         .by_name(&name)
         .ok_or_else(|| WireError::namespace_not_found(&name))?;
+    if let Some(endpoint) = server.node.nexus.endpoints.targeting(entry.namespace.id) {
+        return Err(WireError::failed_precondition(format!(
+            "cannot delete a namespace that is a target of a Nexus endpoint {}",
+            endpoint.name
+        )));
+    }
     let id = entry.namespace.id.to_string();
     let deleted_namespace = format!("{name}-deleted-{}", id.get(..5).unwrap_or_default());
     let change = server.namespaces.change(&name, |record| {

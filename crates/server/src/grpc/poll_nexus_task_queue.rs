@@ -1,5 +1,4 @@
-//! PollNexusTaskQueue: workers poll for Nexus tasks even where there are none, so the poll is held
-//! as long as any other and then answered with nothing.
+//! PollNexusTaskQueue: a long poll for a request to a Nexus handler.
 
 use proto::temporal::api::workflowservice::v1::{
     PollNexusTaskQueueRequest, PollNexusTaskQueueResponse,
@@ -28,12 +27,10 @@ pub(super) async fn handle(
         request.task_queue.as_ref(),
         request.identity,
     )?;
-    if let Some(poll) = poll {
-        let mut stopping = server.stopping.clone();
-        tokio::select! {
-            () = tokio::time::sleep_until(poll.until) => {}
-            _ = stopping.wait_for(|stopping| *stopping) => {}
-        }
-    }
-    Ok(PollNexusTaskQueueResponse::default())
+    let Some(mut poll) = poll else {
+        return Ok(PollNexusTaskQueueResponse::default());
+    };
+    poll.deployment_options = request.deployment_options;
+    let polled = server.node.poll_nexus_task(&namespace, poll).await;
+    Ok(polled.map(|polled| *polled).unwrap_or_default())
 }

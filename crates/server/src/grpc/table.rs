@@ -6,7 +6,8 @@ use std::sync::Arc;
 use tonic::Code;
 
 use super::handler::{
-    Answer, Handler, activity_token, named, plain, query_token, starting, token, workflow_token,
+    Answer, Handler, activity_token, named, nexus_token, plain, query_token, starting, token,
+    workflow_token,
 };
 use crate::error::WireError;
 
@@ -88,10 +89,11 @@ fn workflow_service() -> Vec<(&'static str, Handler)> {
         poll_workflow_task_queue, query_workflow, record_activity_task_heartbeat,
         record_worker_heartbeat, register_namespace, request_cancel_workflow_execution,
         reset_sticky_task_queue, respond_activity_task_canceled, respond_activity_task_completed,
-        respond_activity_task_failed, respond_query_task_completed,
-        respond_workflow_task_completed, respond_workflow_task_failed, shutdown_worker,
-        signal_with_start_workflow_execution, signal_workflow_execution, start_workflow_execution,
-        terminate_workflow_execution, update_namespace,
+        respond_activity_task_failed, respond_nexus_task_completed, respond_nexus_task_failed,
+        respond_query_task_completed, respond_workflow_task_completed,
+        respond_workflow_task_failed, shutdown_worker, signal_with_start_workflow_execution,
+        signal_workflow_execution, start_workflow_execution, terminate_workflow_execution,
+        update_namespace,
     };
     vec![
         ("RegisterNamespace", plain(register_namespace::handle)),
@@ -152,6 +154,14 @@ fn workflow_service() -> Vec<(&'static str, Handler)> {
             named(poll_activity_task_queue::handle),
         ),
         ("PollNexusTaskQueue", named(poll_nexus_task_queue::handle)),
+        (
+            "RespondNexusTaskCompleted",
+            token(nexus_token, respond_nexus_task_completed::handle),
+        ),
+        (
+            "RespondNexusTaskFailed",
+            token(nexus_token, respond_nexus_task_failed::handle),
+        ),
         (
             "RespondWorkflowTaskCompleted",
             token(workflow_token, respond_workflow_task_completed::handle),
@@ -234,7 +244,7 @@ fn workflow_service() -> Vec<(&'static str, Handler)> {
 
 /// What is served of OperatorService.
 fn operator_service() -> Vec<(&'static str, Handler)> {
-    use super::operator;
+    use super::{nexus_endpoints, operator};
     vec![
         (
             "AddSearchAttributes",
@@ -250,6 +260,11 @@ fn operator_service() -> Vec<(&'static str, Handler)> {
         ),
         ("DeleteNamespace", plain(operator::delete_namespace)),
         ("ListClusters", plain(operator::list_clusters)),
+        ("CreateNexusEndpoint", plain(nexus_endpoints::create)),
+        ("UpdateNexusEndpoint", plain(nexus_endpoints::update)),
+        ("DeleteNexusEndpoint", plain(nexus_endpoints::delete)),
+        ("GetNexusEndpoint", plain(nexus_endpoints::get)),
+        ("ListNexusEndpoints", plain(nexus_endpoints::list)),
     ]
 }
 

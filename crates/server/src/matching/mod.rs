@@ -26,6 +26,7 @@ use uuid::Uuid;
 
 pub use self::queue::Delivery;
 use self::queue::Queue;
+use crate::nexus::NexusTask;
 use crate::shard::Clock;
 use crate::sync::{Mutex, lock};
 use crate::waiters::QueryTask;
@@ -42,6 +43,8 @@ pub enum QueueKind {
     Workflow,
     /// Activity tasks.
     Activity,
+    /// Requests to Nexus handlers.
+    Nexus,
 }
 
 /// A reference to something for a worker to do.
@@ -51,6 +54,8 @@ pub enum Task {
     Execution(TaskRef),
     /// A query, as long as somebody waits for its answer.
     Query(Weak<QueryTask>),
+    /// A request to a Nexus handler, as long as somebody waits for its answer.
+    Nexus(Weak<NexusTask>),
 }
 
 /// A reference to a ready task of an execution.
@@ -212,6 +217,18 @@ impl Matching {
             ..TaskMeta::default()
         };
         queue.offer(Task::Query(Arc::downgrade(task)), meta, now_ns);
+    }
+
+    /// Somebody waits for a Nexus handler's answer.
+    pub fn offer_nexus_task(&self, task: &Arc<NexusTask>) {
+        let now_ns = self.now_ns();
+        let (namespace, name) = (task.namespace, &task.task_queue);
+        let queue = self.queue(namespace, name, QueueKind::Nexus, false, now_ns);
+        let meta = TaskMeta {
+            created_at_ns: now_ns,
+            ..TaskMeta::default()
+        };
+        queue.offer(Task::Nexus(Arc::downgrade(task)), meta, now_ns);
     }
 
     /// Waits for a task until the poll's time is up or the node stops. What is delivered to a poll that is

@@ -1,8 +1,10 @@
 //! A node: a store, shards, matching and those who wait, put together; what the frontend calls.
 //!
 //! - [`poll`]: a worker's poll: takes a task from matching, claims it at its execution, answers.
+//! - [`poll_nexus`]: a poll for requests to Nexus handlers.
 
 mod poll;
+mod poll_nexus;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +24,7 @@ use tokio::time::Instant;
 
 pub use self::poll::{Poll, PolledKind, PolledWorkflowTask};
 use crate::matching::Matching;
+use crate::nexus::{Endpoints, NexusTasks};
 use crate::shard::{CallError, NamespaceById, ShardOptions, Shards};
 pub use crate::shard::{Clock, SystemClock};
 use crate::waiters::Queries;
@@ -75,26 +78,34 @@ pub struct Node {
     pub matching: Matching,
     /// Queries that wait for their answers.
     pub queries: Queries,
+    /// Nexus: endpoints, and requests that wait for their answers.
+    pub nexus: Nexus,
     /// The store: lists, counts, cluster metadata.
     pub store: Arc<dyn Store>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
 }
 
+/// See [`crate::nexus`].
+pub struct Nexus {
+    /// The registry.
+    pub endpoints: Arc<Endpoints>,
+    /// Requests that wait for a worker's answer.
+    pub tasks: NexusTasks,
+}
+
 impl Node {
     /// Starts a node over a store. It serves at once; what waits in the store is taken up in the background.
     ///
     /// # Errors
-    /// None today; a store that cannot be written is tried again until it can.
-    #[expect(
-        clippy::unused_async,
-        reason = "a node of several will have to be let in first"
-    )]
+    /// When the registry of endpoints cannot be read. A store that cannot be written is tried again until it
+    /// can.
     pub async fn start(
         options: NodeOptions,
         store: Arc<dyn Store>,
         namespaces: Arc<dyn NamespaceById>,
     ) -> Result<Arc<Self>, StoreError> {
+        let endpoints = Arc::new(Endpoints::open(Arc::clone(&store)).await?);
         let matching = Matching::new(Arc::clone(&options.clock));
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let count = match options.shard_count {
@@ -113,10 +124,15 @@ impl Node {
             namespaces,
         });
         let queries = Queries::default();
+        let nexus = Nexus {
+            endpoints,
+            tasks: NexusTasks::default(),
+        };
         Ok(Arc::new(Self {
             shards,
             matching,
             queries,
+            nexus,
             store,
             clock: options.clock,
         }))

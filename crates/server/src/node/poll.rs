@@ -115,7 +115,7 @@ impl Node {
                         None => Ok(None),
                     }
                 }
-                None => Ok(None),
+                Some(Task::Nexus(_)) | None => Ok(None),
             };
             let backlog_count = delivery.backlog_count();
             if let Some(mut polled) = settle(delivery, polled)? {
@@ -147,7 +147,7 @@ impl Node {
                 Some(Task::Execution(task)) => {
                     self.claim_activity_task(namespace, &poll, &task).await
                 }
-                Some(Task::Query(_)) | None => Ok(None),
+                Some(Task::Query(_) | Task::Nexus(_)) | None => Ok(None),
             };
             if let Some(polled) = settle(delivery, polled)? {
                 return Ok(Some(polled));

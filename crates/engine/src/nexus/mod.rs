@@ -1,0 +1,11 @@
+//! Nexus: rules that workflows, the frontend and the HTTP side share.
+//!
+//! - [`endpoint`]: what an endpoint may be.
+//! - [`callback`]: where a completion may be sent, and the token that says whom it is for.
+//! - [`failure`]: the failures of the Nexus protocol and those of the API, and which of them are final.
+//! - [`link`]: the two ways to write a link.
+
+pub mod callback;
+pub mod endpoint;
+pub mod failure;
+pub mod link;
