@@ -149,7 +149,7 @@ async fn serve(dev: Dev) -> Result<(), String> {
     for listener in http_listeners {
         tokio::spawn(http::serve(
             listener,
-            node.clone(),
+            frontend.clone(),
             metrics.clone(),
             stopping.clone(),
         ));

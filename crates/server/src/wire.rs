@@ -110,6 +110,12 @@ pub fn frame(message: &impl Encode) -> Bytes {
     buffer.freeze()
 }
 
+/// A framed message without its prefix.
+pub fn unframe(mut framed: Bytes) -> Bytes {
+    framed.advance(PREFIX.min(framed.len()));
+    framed
+}
+
 /// Reads the one message of a unary request.
 ///
 /// # Errors

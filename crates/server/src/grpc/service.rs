@@ -37,7 +37,7 @@ pub(super) async fn serve(server: Server, request: Request<Incoming>) -> Respons
     if super::reflection::is_reflection(service) {
         return server.reflection.serve(request).await;
     }
-    let known = match service {
+    let found = match service {
         WORKFLOW_SERVICE => server.table.workflow(method),
         OPERATOR_SERVICE => server.table.operator(method),
         HEALTH_SERVICE => return health::serve(method.to_owned(), request).await,
@@ -47,60 +47,65 @@ pub(super) async fn serve(server: Server, request: Request<Incoming>) -> Respons
             )));
         }
     };
-    let Some(name) = known.map(|known| known.name) else {
+    let Some(found) = found else {
         let text = format!("unknown method {method} for service {service}");
         return failure(&WireError::unimplemented(text));
     };
     let started = Instant::now();
-    let is_operator = service == OPERATOR_SERVICE;
-    let operator = |server: &Frontend| match is_operator {
-        true => server
-            .table
-            .operator(name)
-            .map(|method| method.operation.clone()),
-        false => server
-            .table
-            .workflow(name)
-            .map(|method| method.operation.clone()),
-    };
-    let operation = operator(&server).unwrap_or_else(|| name.into());
-    let answer = call(&server, is_operator, name, request).await;
-    let namespace = answer.namespace.unwrap_or_else(|| Arc::from("_unknown_"));
-    let counted = server.counters.of(&operation, &namespace);
-    counted.requests.increment(1);
-    counted.latency.record(started.elapsed());
-    match answer.result {
-        Ok(framed) => success(framed),
-        Err(error) => {
-            server
-                .counters
-                .error(&operation, &namespace, &counted, error.code);
-            failure(&error)
-        }
-    }
-}
-
-async fn call(server: &Server, operator: bool, name: &str, request: Request<Incoming>) -> Answer {
     let (head, body) = request.into_parts();
     let encoding = head
         .headers
         .get("grpc-encoding")
         .and_then(|value| value.to_str().ok());
     let metadata = Metadata::read(&head.headers, tokio::time::Instant::now());
-    let deadline = metadata.deadline;
-    let message = match wire::read(body, encoding).await {
+    let message = wire::read(body, encoding).await;
+    let answer = answer(&server, found, metadata, message).await;
+    match counted(&server, found, started, answer).1 {
+        Ok(framed) => success(framed),
+        Err(error) => failure(&error),
+    }
+}
+
+impl Frontend {
+    /// Answers a call that came in by another door than the gRPC port: the same handlers, the same counters.
+    /// Gives the namespace that it was about, and the encoded reply.
+    pub(crate) async fn invoke(
+        self: &Arc<Self>,
+        service: &str,
+        method: &str,
+        headers: &HeaderMap,
+        message: Bytes,
+    ) -> (Option<Arc<str>>, Result<Bytes, WireError>) {
+        let found = match service {
+            WORKFLOW_SERVICE => self.table.workflow(method),
+            OPERATOR_SERVICE => self.table.operator(method),
+            _ => None,
+        };
+        let Some(found) = found else {
+            let text = format!("unknown method {method} for service {service}");
+            return (None, Err(WireError::unimplemented(text)));
+        };
+        let started = Instant::now();
+        let metadata = Metadata::read(headers, tokio::time::Instant::now());
+        let answer = answer(self, found, metadata, Ok(message)).await;
+        let (namespace, result) = counted(self, found, started, answer);
+        (namespace, result.map(wire::unframe))
+    }
+}
+
+/// Calls the handler, for as long as the client waits.
+async fn answer(
+    server: &Server,
+    method: &Method,
+    metadata: Metadata,
+    message: Result<Bytes, WireError>,
+) -> Answer {
+    let message = match message {
         Ok(message) => message,
         Err(error) => return Answer::from(error),
     };
-    let found = if operator {
-        server.table.operator(name)
-    } else {
-        server.table.workflow(name)
-    };
-    let Some(Method { handler, .. }) = found else {
-        return Answer::from(WireError::unimplemented(format!("unknown method {name}")));
-    };
-    let handling = handler(server.clone(), metadata, message);
+    let deadline = metadata.deadline;
+    let handling = (method.handler)(server.clone(), metadata, message);
     match deadline {
         None => handling.await,
         Some(deadline) => match tokio::time::timeout_at(deadline, handling).await {
@@ -108,6 +113,26 @@ async fn call(server: &Server, operator: bool, name: &str, request: Request<Inco
             Err(_) => Answer::from(WireError::deadline_exceeded()),
         },
     }
+}
+
+/// Counts an answer.
+fn counted(
+    server: &Frontend,
+    method: &Method,
+    started: Instant,
+    answer: Answer,
+) -> (Option<Arc<str>>, Result<Bytes, WireError>) {
+    let unknown = || Arc::from("_unknown_");
+    let namespace = answer.namespace.clone().unwrap_or_else(unknown);
+    let counted = server.counters.of(&method.operation, &namespace);
+    counted.requests.increment(1);
+    counted.latency.record(started.elapsed());
+    if let Err(error) = &answer.result {
+        server
+            .counters
+            .error(&method.operation, &namespace, &counted, error.code);
+    }
+    (answer.namespace, answer.result)
 }
 
 /// The counters of one operation in one namespace.

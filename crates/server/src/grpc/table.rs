@@ -13,8 +13,6 @@ use crate::error::WireError;
 
 /// A method of the API.
 pub(super) struct Method {
-    /// As in the API's definition.
-    pub(super) name: &'static str,
     /// As metrics name it.
     pub(super) operation: Arc<str>,
     /// Whether it does what it is for, for the page of the documentation.
@@ -70,7 +68,6 @@ impl Table {
 
 fn method(name: &'static str, prefix: &str, served: bool, handler: Handler) -> Method {
     Method {
-        name,
         operation: format!("{prefix}{name}").into(),
         served,
         handler,

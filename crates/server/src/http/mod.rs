@@ -1,5 +1,6 @@
-//! The HTTP port: health, readiness, metrics. May depend on `node`.
+//! The HTTP port: the API as JSON, its documents, health, readiness, metrics. May depend on `grpc`.
 
+mod api;
 mod metrics;
 
 use std::future::IntoFuture;
@@ -15,12 +16,12 @@ use tokio::sync::watch;
 
 pub use metrics::Metrics;
 
-use crate::node::Node;
+use crate::grpc::Frontend;
 
 /// What the pages show.
 #[derive(Clone)]
 struct Shown {
-    node: Arc<Node>,
+    frontend: Arc<Frontend>,
     metrics: Metrics,
     stopping: watch::Receiver<bool>,
 }
@@ -28,12 +29,12 @@ struct Shown {
 /// Serves until `stopping` turns true.
 pub async fn serve(
     listener: TcpListener,
-    node: Arc<Node>,
+    frontend: Arc<Frontend>,
     metrics: Metrics,
     stopping: watch::Receiver<bool>,
 ) {
     let shown = Shown {
-        node,
+        frontend: frontend.clone(),
         metrics,
         stopping: stopping.clone(),
     };
@@ -42,7 +43,10 @@ pub async fn serve(
         .route("/healthz", get(health))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics_text))
-        .with_state(shown);
+        .with_state(shown)
+        .route("/openapi.yaml", get(api::openapi_v3))
+        .route("/swagger.json", get(api::openapi_v2))
+        .fallback(move |request| api::serve(frontend.clone(), request));
     let mut stops = stopping.clone();
     let served = axum::serve(listener, router).with_graceful_shutdown(async move {
         let _ = stops.wait_for(|stopping| *stopping).await;
@@ -62,14 +66,14 @@ async fn ready(State(shown): State<Shown>) -> impl IntoResponse {
     if *shown.stopping.borrow() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned());
     }
-    match shown.node.store.meta_get("cluster/id").await {
+    match shown.frontend.node.store.meta_get("cluster/id").await {
         Ok(_) => (StatusCode::OK, "ok\n".to_owned()),
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")),
     }
 }
 
 async fn metrics_text(State(shown): State<Shown>) -> impl IntoResponse {
-    let text = shown.metrics.text(shown.node.store.stats());
+    let text = shown.metrics.text(shown.frontend.node.store.stats());
     (
         [(
             header::CONTENT_TYPE,
