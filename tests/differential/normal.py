@@ -4,6 +4,7 @@ Run ids and other UUIDs become `#1`, `#2` in the order in which they are met; ti
 the one server or the other go. May depend on the generated messages only.
 """
 
+import base64
 import re
 
 from google.protobuf.json_format import MessageToDict
@@ -46,6 +47,8 @@ class Names:
         return self.value(MessageToDict(message))
 
     def value(self, value, field=""):
+        if isinstance(value, dict) and value.keys() == {"data", "metadata"}:
+            return self.text(base64.b64decode(value["data"]).decode(errors="replace"))
         if isinstance(value, dict):
             kept = ((key, item) for key, item in sorted(value.items()) if key not in LEFT_OUT)
             return {self.text(key): self.value(item, key) for key, item in kept}

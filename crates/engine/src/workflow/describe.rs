@@ -1,7 +1,5 @@
 //! DescribeWorkflowExecution, from the state alone (behaviour, section 9.3).
 
-use std::time::Duration;
-
 use proto::temporal::api::common::v1::WorkflowExecution;
 use proto::temporal::api::enums::v1::{EventType, PendingActivityState, PendingWorkflowTaskState};
 use proto::temporal::api::taskqueue::v1::TaskQueue;
@@ -24,8 +22,8 @@ pub fn describe(state: &State, now: Timestamp) -> DescribeWorkflowExecutionRespo
     DescribeWorkflowExecutionResponse {
         execution_config: Some(WorkflowExecutionConfig {
             task_queue: Some(normal_queue(&start.task_queue)),
-            workflow_execution_timeout: unless_zero(start.execution_timeout),
-            workflow_run_timeout: unless_zero(start.run_timeout),
+            workflow_execution_timeout: start.attributes.workflow_execution_timeout,
+            workflow_run_timeout: start.attributes.workflow_run_timeout,
             default_workflow_task_timeout: Some(wire(start.workflow_task_timeout)),
             user_metadata: start.user_metadata.clone(),
         }),
@@ -46,11 +44,6 @@ pub fn describe(state: &State, now: Timestamp) -> DescribeWorkflowExecutionRespo
         workflow_extended_info: Some(extended(state)),
         ..DescribeWorkflowExecutionResponse::default()
     }
-}
-
-/// A timeout that there is none of stays absent.
-fn unless_zero(timeout: Duration) -> Option<proto::Duration> {
-    (!timeout.is_zero()).then(|| wire(timeout))
 }
 
 fn info(state: &State) -> WorkflowExecutionInfo {
@@ -115,7 +108,10 @@ fn extended(state: &State) -> WorkflowExecutionExtendedInfo {
             .request_ids
             .iter()
             // Requests that started the run or attached themselves to it; not its signals.
-            .filter(|(_, seen)| seen.event_type != EventType::WorkflowExecutionSignaled as i32)
+            .filter(|(id, seen)| {
+                seen.event_type != EventType::WorkflowExecutionSignaled as i32
+                    || **id == core.start.request_id
+            })
             .map(|(id, seen)| {
                 let info = RequestIdInfo {
                     event_type: seen.event_type,

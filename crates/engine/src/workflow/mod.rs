@@ -16,6 +16,7 @@ mod index_row;
 pub mod input;
 mod open;
 mod peer;
+mod priority;
 pub mod query;
 pub mod record;
 mod recover;

@@ -2,8 +2,8 @@
 //! undelivered is sent. Derived from the state, so nothing can be missing (DESIGN invariant 5).
 
 use super::peer;
+use super::priority;
 use super::state::State;
-use super::step::priority;
 use super::transition::{ActivityTaskOffer, Effect, WorkflowTaskOffer};
 use crate::time::Timestamp;
 
@@ -16,7 +16,7 @@ pub fn ready(state: &mut State, now: Timestamp) -> Vec<Effect> {
     if !state.is_open() {
         return effects;
     }
-    let run_priority = priority(state.priority());
+    let run_priority = priority::for_matching(state.priority());
     let task_queue = state.core.start.task_queue.clone();
     let sticky = state.core.sticky.clone();
     if let Some(task) = state
@@ -60,7 +60,9 @@ pub fn ready(state: &mut State, now: Timestamp) -> Vec<Effect> {
             scheduled_event_id: id,
             attempt: activity.attempt,
             scheduled_time: activity.scheduled_time,
-            priority: priority(activity.scheduled.priority.as_ref()),
+            priority: priority::for_matching(
+                priority::in_effect(activity.scheduled.priority.as_ref(), state).as_ref(),
+            ),
         }));
     }
     state.activities.keep();

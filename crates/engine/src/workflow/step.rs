@@ -18,10 +18,8 @@ use super::input::PeerAnswer;
 use super::record::{Change, ChangeKind, Record, WorkflowTaskAttempt};
 use super::state::outbox::OutboxEntry;
 use super::state::{Core, FirstTask, State, Volatile};
-use super::transition::{
-    ActivityTaskOffer, Effect, NewRun, Priority, Reply, Transition, WorkflowTaskOffer,
-};
-use super::{event_type, index_row};
+use super::transition::{ActivityTaskOffer, Effect, NewRun, Reply, Transition, WorkflowTaskOffer};
+use super::{event_type, index_row, priority};
 use crate::Env;
 use crate::ids::{EventId, Now};
 use crate::rejection::Rejection;
@@ -265,7 +263,7 @@ impl<'a> Step<'a> {
     pub(crate) fn offer_workflow_task(&mut self) {
         let sticky = self.state.core.sticky.clone();
         let task_queue = self.state.core.start.task_queue.clone();
-        let priority = priority(self.state.priority());
+        let priority = priority::for_matching(self.state.priority());
         let Some(task) = &mut self.state.core.workflow_task else {
             return;
         };
@@ -290,6 +288,7 @@ impl<'a> Step<'a> {
             return;
         };
         let own = activity.scheduled.priority.as_ref();
+        let priority = priority::in_effect(own, self.state);
         let offer = ActivityTaskOffer {
             task_queue: activity
                 .scheduled
@@ -300,7 +299,7 @@ impl<'a> Step<'a> {
             scheduled_event_id,
             attempt: activity.attempt,
             scheduled_time: activity.scheduled_time,
-            priority: priority(own),
+            priority: priority::for_matching(priority.as_ref()),
         };
         self.state
             .activities
@@ -579,13 +578,4 @@ fn is_result(event: &HistoryEvent) -> bool {
             | EventType::ChildWorkflowExecutionCanceled
             | EventType::ChildWorkflowExecutionTerminated)
     )
-}
-
-/// A wire priority as matching needs it.
-pub(crate) fn priority(wire: Option<&proto::temporal::api::common::v1::Priority>) -> Priority {
-    wire.map_or_else(Priority::default, |p| Priority {
-        key: p.priority_key,
-        fairness_key: p.fairness_key.as_str().into(),
-        fairness_weight: p.fairness_weight,
-    })
 }

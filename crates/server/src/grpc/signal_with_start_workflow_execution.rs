@@ -72,11 +72,15 @@ fn check(
     }
     let length = name.len();
     if length > max {
-        let text = format!("workflow type exceeds maximum allowed length ({length}/{max})");
+        let text = format!("workflow type name exceeds maximum allowed length ({length}/{max})");
         return Err(WireError::invalid(text));
     }
     validate::task_queue(request.task_queue.as_ref(), limits)?;
-    validate::request_id(&request.request_id, limits)?;
+    let length = request.request_id.len();
+    if length > max {
+        let text = format!("Request ID exceeds maximum allowed length ({length}/{max})");
+        return Err(WireError::invalid(text));
+    }
     timeouts(
         request.workflow_execution_timeout.as_ref(),
         request.workflow_run_timeout.as_ref(),

@@ -14,7 +14,9 @@ pub(crate) fn signal(
     mut step: Step<'_>,
     request: SignalWorkflowExecutionRequest,
 ) -> Result<Transition, Rejection> {
-    if step.state.request_ids.contains(request.request_id.as_str()) {
+    let seen = step.state.request_ids.get(request.request_id.as_str());
+    // The same id on a start is another matter.
+    if seen.is_some_and(|seen| seen.event_type == EventType::WorkflowExecutionSignaled as i32) {
         // A repeated request is answered as the first was, also on a closed run.
         return step.done(Reply::Signaled);
     }

@@ -127,7 +127,7 @@ fn scheduled(
         workflow_task_completed_event_id: context.completed_event_id,
         retry_policy: Some(retry_policy),
         use_workflow_build_id: a.use_workflow_build_id,
-        priority: inherit(a.priority, step.state.priority()),
+        priority: a.priority,
     })
 }
 
@@ -138,20 +138,4 @@ pub(super) fn check_priority(priority: Option<&Priority>) -> Result<(), &'static
         Some(p) if p.fairness_key.len() > 64 => Err("fairness key length exceeds limit"),
         _ => Ok(()),
     }
-}
-
-/// Unset priority fields come from the workflow (behaviour, section 6.7).
-pub(super) fn inherit(own: Option<Priority>, base: Option<&Priority>) -> Option<Priority> {
-    let Some(base) = base else { return own };
-    let mut priority = own.unwrap_or_default();
-    if priority.priority_key == 0 {
-        priority.priority_key = base.priority_key;
-    }
-    if priority.fairness_key.is_empty() {
-        priority.fairness_key.clone_from(&base.fairness_key);
-    }
-    if priority.fairness_weight == 0.0 {
-        priority.fairness_weight = base.fairness_weight;
-    }
-    Some(priority)
 }

@@ -8,7 +8,7 @@ use proto::temporal::api::enums::v1::{
 use proto::temporal::api::history::v1::StartChildWorkflowExecutionInitiatedEventAttributes;
 use proto::temporal::api::history::v1::history_event::Attributes;
 
-use super::schedule_activity::{check_priority, inherit};
+use super::schedule_activity::check_priority;
 use super::{BadCommand, Context, check_blob, size};
 use crate::time::{duration, is_negative, wire};
 use crate::workflow::open::{self, normal_queue};
@@ -188,7 +188,7 @@ fn initiated(
         memo: a.memo,
         search_attributes,
         inherit_build_id: a.inherit_build_id,
-        priority: inherit(a.priority, step.state.priority()),
+        priority: a.priority,
         ..StartChildWorkflowExecutionInitiatedEventAttributes::default()
     })
 }

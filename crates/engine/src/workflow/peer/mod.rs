@@ -18,6 +18,7 @@ pub(crate) use answered::answered;
 pub(crate) use received::received;
 
 use super::input::{ChildClosed, Peer, PeerAnswer, Sender, StartChild};
+use super::priority;
 use super::state::State;
 use super::state::child::Child;
 use super::state::outbox::OutboxEntry;
@@ -47,6 +48,7 @@ const TAKEN_MESSAGES_MAX: usize = 64;
 pub(crate) fn taken_messages(state: &State) -> Vec<String> {
     let is_message = |id: &str| {
         let (run_id, event_id) = id.split_once(':').unwrap_or_default();
+        let event_id = event_id.strip_suffix(":0").unwrap_or_default();
         Uuid::parse_str(run_id).is_ok() && event_id.parse::<EventId>().is_ok()
     };
     let taken = state.request_ids.iter().filter(|(id, _)| is_message(id));
@@ -111,7 +113,7 @@ fn start_child(state: &State, seq: u64, id: EventId) -> Option<Send> {
         memo: a.memo.clone(),
         search_attributes: a.search_attributes.clone(),
         header: a.header.clone(),
-        priority: a.priority.clone(),
+        priority: priority::in_effect(a.priority.as_ref(), state),
         ..StartWorkflowExecutionRequest::default()
     };
     let root = state.core.start.attributes.root_workflow_execution.clone();

@@ -433,9 +433,10 @@ impl State {
         }
     }
 
-    /// The id by which a receiver recognises a repeated message: the same for every delivery.
+    /// The id by which a receiver recognises a repeated message: the same for every delivery. It shows as the
+    /// request id of a child's start; the reference ends it with a version, which is always 0.
     fn message_id(&self, initiated_event_id: i64) -> Arc<str> {
-        format!("{}:{initiated_event_id}", self.run_id).into()
+        format!("{}:{initiated_event_id}:0", self.run_id).into()
     }
 }
 

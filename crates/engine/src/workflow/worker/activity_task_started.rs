@@ -10,6 +10,7 @@ use crate::ids::EventId;
 use crate::rejection::Rejection;
 use crate::time::Timestamp;
 use crate::workflow::input::StartActivityTask;
+use crate::workflow::priority;
 use crate::workflow::record::{ActivityStarted, ChangeKind};
 use crate::workflow::state::State;
 use crate::workflow::step::Step;
@@ -103,7 +104,7 @@ fn task(state: &State, id: EventId) -> Option<PollActivityTaskQueueResponse> {
         start_to_close_timeout: scheduled.start_to_close_timeout,
         heartbeat_timeout: scheduled.heartbeat_timeout,
         retry_policy: scheduled.retry_policy.clone(),
-        priority: scheduled.priority.clone(),
+        priority: priority::in_effect(scheduled.priority.as_ref(), state),
         ..PollActivityTaskQueueResponse::default()
     })
 }
