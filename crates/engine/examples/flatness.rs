@@ -288,6 +288,7 @@ impl Bench {
             .map(|(id, activity)| StartActivityTask {
                 scheduled_event_id: *id,
                 attempt: activity.attempt,
+                stamp: activity.stamp,
                 request_id: self.claim.to_string(),
                 identity: "worker".to_owned(),
             });

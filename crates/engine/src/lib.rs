@@ -10,13 +10,14 @@
 //! - [`nexus`]: endpoints, callbacks, and the protocol's failures and links.
 //! - [`visibility`]: list filters, from text to a tree.
 //! - [`retry`], [`cron`], [`search_attributes`], [`limits`]: rules that several verbs share.
-//! - [`time`], [`ids`], [`rejection`]: values.
+//! - [`time`], [`ids`], [`rejection`], [`field_mask`]: values.
 
 // Deprecated fields of the API are still part of it.
 #![allow(deprecated)]
 
 pub mod cron;
 pub mod execution;
+pub mod field_mask;
 pub mod ids;
 pub mod limits;
 pub mod matching;

@@ -1,17 +1,21 @@
 //! DescribeWorkflowExecution, from the state alone (behaviour, section 9.3).
 
+use proto::temporal::api::activity::v1::ActivityOptions;
 use proto::temporal::api::common::v1::WorkflowExecution;
 use proto::temporal::api::enums::v1::{EventType, PendingActivityState, PendingWorkflowTaskState};
 use proto::temporal::api::taskqueue::v1::TaskQueue;
+use proto::temporal::api::workflow::v1::pending_activity_info::PauseInfo;
+use proto::temporal::api::workflow::v1::pending_activity_info::pause_info::{Manual, PausedBy};
 use proto::temporal::api::workflow::v1::{
     PendingActivityInfo, PendingChildExecutionInfo, PendingWorkflowTaskInfo, RequestIdInfo,
     ResetPoints, WorkflowExecutionConfig, WorkflowExecutionExtendedInfo, WorkflowExecutionInfo,
+    WorkflowExecutionPauseInfo,
 };
 use proto::temporal::api::workflowservice::v1::DescribeWorkflowExecutionResponse;
 
 use super::index_row;
 use super::open::normal_queue;
-use super::state::activity::Activity;
+use super::state::activity::{Activity, Pause};
 use super::state::child::Child;
 use super::state::{FirstTask, State};
 use crate::time::{Timestamp, wire};
@@ -121,6 +125,14 @@ fn extended(state: &State) -> WorkflowExecutionExtendedInfo {
                 (id.to_string(), info)
             })
             .collect(),
+        pause_info: core
+            .pause
+            .as_deref()
+            .map(|pause| WorkflowExecutionPauseInfo {
+                identity: pause.identity.to_string(),
+                paused_time: Some(pause.time.to_proto()),
+                reason: pause.reason.to_string(),
+            }),
         ..WorkflowExecutionExtendedInfo::default()
     }
 }
@@ -132,7 +144,14 @@ fn pending_activity(activity: &Activity, now: Timestamp) -> PendingActivityInfo 
         (true, false) => PendingActivityState::Started,
         (false, false) => PendingActivityState::Scheduled,
     };
-    let backing_off = !started && activity.attempt > 1 && activity.scheduled_time > now;
+    let paused = activity.pause.is_some();
+    let state = match state {
+        PendingActivityState::Scheduled if paused => PendingActivityState::Paused,
+        PendingActivityState::Started if paused => PendingActivityState::PauseRequested,
+        state => state,
+    };
+    let waits = !started && !paused;
+    let backing_off = waits && activity.attempt > 1 && activity.scheduled_time > now;
     let interval = activity
         .last_ended_time
         .map(|ended| activity.scheduled_time.since(ended));
@@ -156,26 +175,35 @@ fn pending_activity(activity: &Activity, now: Timestamp) -> PendingActivityInfo 
         next_attempt_schedule_time: backing_off.then(|| activity.scheduled_time.to_proto()),
         priority: activity.scheduled.priority.clone(),
         activity_options: Some(options(activity)),
+        paused,
+        pause_info: activity.pause.as_deref().map(pause_info),
         ..PendingActivityInfo::default()
     }
 }
 
-fn options(activity: &Activity) -> proto::temporal::api::activity::v1::ActivityOptions {
-    let scheduled = &activity.scheduled;
-    proto::temporal::api::activity::v1::ActivityOptions {
+fn options(activity: &Activity) -> ActivityOptions {
+    ActivityOptions {
         // Here the reference gives the name twice, and no kind.
-        task_queue: scheduled.task_queue.as_ref().map(|queue| TaskQueue {
-            name: queue.name.clone(),
-            normal_name: queue.name.clone(),
-            ..TaskQueue::default()
-        }),
-        schedule_to_close_timeout: scheduled.schedule_to_close_timeout,
-        schedule_to_start_timeout: scheduled.schedule_to_start_timeout,
-        start_to_close_timeout: scheduled.start_to_close_timeout,
-        heartbeat_timeout: scheduled.heartbeat_timeout,
-        retry_policy: scheduled.retry_policy.clone(),
-        priority: scheduled.priority.clone(),
-        ..Default::default()
+        task_queue: activity
+            .scheduled
+            .task_queue
+            .as_ref()
+            .map(|queue| TaskQueue {
+                name: queue.name.clone(),
+                normal_name: queue.name.clone(),
+                ..TaskQueue::default()
+            }),
+        ..activity.options()
+    }
+}
+
+fn pause_info(pause: &Pause) -> PauseInfo {
+    PauseInfo {
+        pause_time: Some(pause.time.to_proto()),
+        paused_by: Some(PausedBy::Manual(Manual {
+            identity: pause.identity.to_string(),
+            reason: pause.reason.to_string(),
+        })),
     }
 }
 

@@ -34,6 +34,8 @@ pub(crate) fn event_type(attributes: &A) -> T {
         A::WorkflowExecutionTerminatedEventAttributes(_) => T::WorkflowExecutionTerminated,
         A::WorkflowExecutionContinuedAsNewEventAttributes(_) => T::WorkflowExecutionContinuedAsNew,
         A::WorkflowExecutionOptionsUpdatedEventAttributes(_) => T::WorkflowExecutionOptionsUpdated,
+        A::WorkflowExecutionPausedEventAttributes(_) => T::WorkflowExecutionPaused,
+        A::WorkflowExecutionUnpausedEventAttributes(_) => T::WorkflowExecutionUnpaused,
         A::RequestCancelExternalWorkflowExecutionInitiatedEventAttributes(_) => {
             T::RequestCancelExternalWorkflowExecutionInitiated
         }

@@ -109,7 +109,35 @@ pub(crate) fn search_attributes(state: &State) -> SearchAttributes {
         all.indexed_fields
             .insert("TemporalReportedProblems".to_owned(), payload);
     }
+    if let Some(paused) = pause_info(state) {
+        let payload = Value::KeywordList(paused).to_payload();
+        all.indexed_fields
+            .insert("TemporalPauseInfo".to_owned(), payload);
+    }
     all
+}
+
+/// What is paused of an open run: itself, and activities by their types (behaviour, sections 5.6 and 6.8).
+fn pause_info(state: &State) -> Option<Vec<String>> {
+    if !state.is_open() {
+        return None;
+    }
+    let mut entries = Vec::new();
+    if let Some(pause) = &state.core.pause {
+        entries.push(format!("Workflow:{}", state.workflow_id));
+        if !pause.reason.is_empty() {
+            entries.push(format!("Reason:{}", pause.reason));
+        }
+    }
+    if state.core.paused_activities > 0 {
+        let types = state.paused_activity_types();
+        entries.extend(
+            types
+                .into_iter()
+                .map(|name| format!("property:activityType={name}")),
+        );
+    }
+    (!entries.is_empty()).then_some(entries)
 }
 
 /// After five failed attempts the run says so of itself (behaviour, section 4.5).

@@ -7,9 +7,11 @@ use proto::temporal::api::common::v1::{Link, Payloads, WorkflowExecution};
 use proto::temporal::api::failure::v1::Failure;
 use proto::temporal::api::history::v1::StartChildWorkflowExecutionInitiatedEventAttributes;
 use proto::temporal::api::workflowservice::v1::{
+    PauseActivityRequest, PauseWorkflowExecutionRequest, ResetActivityRequest,
     RespondWorkflowTaskCompletedRequest, RespondWorkflowTaskFailedRequest,
     SignalWorkflowExecutionRequest, StartWorkflowExecutionRequest,
-    TerminateWorkflowExecutionRequest,
+    TerminateWorkflowExecutionRequest, UnpauseActivityRequest, UnpauseWorkflowExecutionRequest,
+    UpdateActivityOptionsRequest,
 };
 use uuid::Uuid;
 
@@ -45,6 +47,19 @@ pub enum Input {
     ActivityTaskFailed(ActivityTarget, Box<ActivityFailed>),
     /// RespondActivityTaskCanceled and its by-id form: details, identity.
     ActivityTaskCanceled(ActivityTarget, Option<Payloads>, String),
+
+    /// PauseWorkflowExecution.
+    PauseWorkflow(Box<PauseWorkflowExecutionRequest>),
+    /// UnpauseWorkflowExecution.
+    UnpauseWorkflow(Box<UnpauseWorkflowExecutionRequest>),
+    /// PauseActivity and PauseActivityExecution.
+    PauseActivity(Box<PauseActivityRequest>),
+    /// UnpauseActivity and UnpauseActivityExecution.
+    UnpauseActivity(Box<UnpauseActivityRequest>),
+    /// ResetActivity and ResetActivityExecution.
+    ResetActivity(Box<ResetActivityRequest>),
+    /// UpdateActivityOptions and UpdateActivityExecutionOptions.
+    UpdateActivityOptions(Box<UpdateActivityOptionsRequest>),
 
     /// Time has passed: whatever is due, fires. Harmless when nothing is.
     Deadline,
@@ -92,6 +107,8 @@ pub struct StartActivityTask {
     pub scheduled_event_id: EventId,
     /// Of the offer.
     pub attempt: i32,
+    /// Of the offer.
+    pub stamp: i32,
     /// The poller's own id for this claim.
     pub request_id: String,
     /// The worker.

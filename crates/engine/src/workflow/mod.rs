@@ -94,6 +94,14 @@ pub fn handle(
         Input::ActivityTaskCanceled(target, details, identity) => {
             worker::activity_task_canceled::cancel(step, &target, details, identity)
         }
+        Input::PauseWorkflow(request) => client::pause_workflow::pause(step, *request),
+        Input::UnpauseWorkflow(request) => client::unpause_workflow::unpause(step, *request),
+        Input::PauseActivity(request) => client::pause_activity::pause(step, *request),
+        Input::UnpauseActivity(request) => client::unpause_activity::unpause(step, *request),
+        Input::ResetActivity(request) => client::reset_activity::reset(step, *request),
+        Input::UpdateActivityOptions(request) => {
+            client::update_activity_options::update(step, *request)
+        }
         Input::Deadline => timer::fire(step),
         Input::Peer(message) => peer::received(step, message),
         Input::PeerAnswer(seq, answer) => peer::answered(step, seq, answer),

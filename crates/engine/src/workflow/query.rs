@@ -12,7 +12,7 @@ use crate::rejection::Rejection;
 /// Where a query goes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Route {
-    /// Nowhere: the caller asked not to query a run in this status.
+    /// Nowhere: the caller asked not to query a run in this status, or nobody can because it is paused.
     Rejected(Status),
     /// To a worker on its own: to the one that has the run cached if any, else to the normal queue.
     Direct {
@@ -56,6 +56,9 @@ pub fn route(state: &State, reject_condition: i32) -> Result<Route, Rejection> {
         QueryRejectCondition::None | QueryRejectCondition::Unspecified => false,
     };
     if reject {
+        return Ok(Route::Rejected(core.status));
+    }
+    if state.is_paused() {
         return Ok(Route::Rejected(core.status));
     }
     let direct = Route::Direct {

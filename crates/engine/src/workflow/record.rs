@@ -5,6 +5,7 @@
 
 use bytes::Bytes;
 use prost::{Message, Oneof};
+use proto::temporal::api::activity::v1::ActivityOptions;
 use proto::temporal::api::common::v1::{Payloads, SearchAttributes};
 use proto::temporal::api::failure::v1::Failure;
 use proto::temporal::api::history::v1::HistoryEvent;
@@ -39,7 +40,7 @@ pub struct Change {
     /// What changed.
     #[prost(
         oneof = "ChangeKind",
-        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16"
+        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 40, 41, 42, 43, 44"
     )]
     pub kind: Option<ChangeKind>,
 }
@@ -92,6 +93,21 @@ pub enum ChangeKind {
     /// A child that has waited for long asks its parent whether it is still wanted.
     #[prost(bool, tag = "16")]
     ParentAsked(bool),
+    /// An operator paused an activity.
+    #[prost(message, tag = "40")]
+    ActivityPaused(ActivityPaused),
+    /// An operator lets an activity go on.
+    #[prost(message, tag = "41")]
+    ActivityUnpaused(ActivityUnpaused),
+    /// An operator lets an activity begin again with its first attempt.
+    #[prost(message, tag = "42")]
+    ActivityReset(ActivityReset),
+    /// An operator changed an activity's options.
+    #[prost(message, tag = "43")]
+    ActivityOptionsUpdated(ActivityOptionsUpdated),
+    /// A paused run's workflow task ended without completing: none follows before it goes on.
+    #[prost(bool, tag = "44")]
+    WorkflowTaskDropped(bool),
 }
 
 /// What event 1 does not say of a run.
@@ -205,4 +221,72 @@ pub struct LateChildStarted {
     /// 16 bytes.
     #[prost(bytes = "bytes", tag = "2")]
     pub run_id: Bytes,
+}
+
+/// See [`ChangeKind::ActivityPaused`].
+#[derive(Clone, PartialEq, Message)]
+pub struct ActivityPaused {
+    /// The activity.
+    #[prost(int64, tag = "1")]
+    pub scheduled_event_id: i64,
+    /// Who.
+    #[prost(string, tag = "2")]
+    pub identity: String,
+    /// Why.
+    #[prost(string, tag = "3")]
+    pub reason: String,
+    /// The request.
+    #[prost(string, tag = "4")]
+    pub request_id: String,
+}
+
+/// See [`ChangeKind::ActivityUnpaused`].
+#[derive(Clone, Copy, PartialEq, Message)]
+pub struct ActivityUnpaused {
+    /// The activity.
+    #[prost(int64, tag = "1")]
+    pub scheduled_event_id: i64,
+    /// When a waiting attempt becomes ready, nanoseconds since the epoch.
+    #[prost(sfixed64, tag = "2")]
+    pub scheduled_time: i64,
+    /// The next attempt is the first.
+    #[prost(bool, tag = "3")]
+    pub reset_attempts: bool,
+    /// Its progress is forgotten.
+    #[prost(bool, tag = "4")]
+    pub reset_heartbeat: bool,
+}
+
+/// See [`ChangeKind::ActivityReset`].
+#[derive(Clone, Copy, PartialEq, Message)]
+pub struct ActivityReset {
+    /// The activity.
+    #[prost(int64, tag = "1")]
+    pub scheduled_event_id: i64,
+    /// When a waiting attempt becomes ready, nanoseconds since the epoch.
+    #[prost(sfixed64, tag = "2")]
+    pub scheduled_time: i64,
+    /// Its progress is forgotten.
+    #[prost(bool, tag = "3")]
+    pub reset_heartbeat: bool,
+    /// A paused one stays paused.
+    #[prost(bool, tag = "4")]
+    pub keep_paused: bool,
+    /// It gets back the options that it was scheduled with.
+    #[prost(bool, tag = "5")]
+    pub restore_original_options: bool,
+}
+
+/// See [`ChangeKind::ActivityOptionsUpdated`].
+#[derive(Clone, PartialEq, Message)]
+pub struct ActivityOptionsUpdated {
+    /// The activity.
+    #[prost(int64, tag = "1")]
+    pub scheduled_event_id: i64,
+    /// All of its options.
+    #[prost(message, optional, tag = "2")]
+    pub options: Option<ActivityOptions>,
+    /// When a waiting attempt becomes ready, nanoseconds since the epoch.
+    #[prost(sfixed64, tag = "3")]
+    pub scheduled_time: i64,
 }

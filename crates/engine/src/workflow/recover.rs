@@ -4,7 +4,8 @@
 use super::peer;
 use super::priority;
 use super::state::State;
-use super::transition::{ActivityTaskOffer, Effect, WorkflowTaskOffer};
+use super::step::activity_offer;
+use super::transition::{Effect, WorkflowTaskOffer};
 use crate::time::Timestamp;
 
 /// The effects that a freshly loaded run owes the world.
@@ -40,7 +41,7 @@ pub fn ready(state: &mut State, now: Timestamp) -> Vec<Effect> {
     let waiting: Vec<_> = state
         .activities
         .iter()
-        .filter(|(_, a)| a.started.is_none() && !a.closing && !a.offered && a.scheduled_time <= now)
+        .filter(|(_, a)| a.may_start() && !a.offered && a.scheduled_time <= now)
         .map(|(id, _)| *id)
         .collect();
     for id in waiting {
@@ -50,20 +51,7 @@ pub fn ready(state: &mut State, now: Timestamp) -> Vec<Effect> {
         let Some(activity) = state.activities.get(&id) else {
             continue;
         };
-        effects.push(Effect::OfferActivityTask(ActivityTaskOffer {
-            task_queue: activity
-                .scheduled
-                .task_queue
-                .as_ref()
-                .map_or("", |q| &q.name)
-                .into(),
-            scheduled_event_id: id,
-            attempt: activity.attempt,
-            scheduled_time: activity.scheduled_time,
-            priority: priority::for_matching(
-                priority::in_effect(activity.scheduled.priority.as_ref(), state).as_ref(),
-            ),
-        }));
+        effects.push(Effect::OfferActivityTask(activity_offer(state, id, activity)));
     }
     state.activities.keep();
     effects

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::state::State;
 
 /// Raised with every change of the format.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// Everything durable of a state as bytes. It is for the caller to say when that is worth it.
 pub fn snapshot(state: &State) -> Option<Bytes> {

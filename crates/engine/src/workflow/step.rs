@@ -16,6 +16,7 @@ use proto::temporal::api::taskqueue::v1::TaskQueue;
 
 use super::input::PeerAnswer;
 use super::record::{Change, ChangeKind, Record, WorkflowTaskAttempt};
+use super::state::activity::Activity;
 use super::state::outbox::OutboxEntry;
 use super::state::{Core, FirstTask, State, Volatile};
 use super::transition::{ActivityTaskOffer, Effect, NewRun, Reply, Transition, WorkflowTaskOffer};
@@ -195,15 +196,28 @@ impl<'a> Step<'a> {
         if !self.state.is_open() || self.state.core.first_task != FirstTask::Scheduled {
             return;
         }
-        if self.state.core.workflow_task.is_none() {
+        if self.state.core.workflow_task.is_none() && !self.state.is_paused() {
             self.schedule_workflow_task();
         }
     }
 
-    /// Schedules a workflow task, transient if the last one failed, and offers it.
+    /// Schedules a workflow task, transient if the last one failed, and offers it; not for a paused run.
     pub(crate) fn schedule_workflow_task(&mut self) {
+        if self.state.is_paused() {
+            return;
+        }
         self.schedule_workflow_task_quietly();
         self.offer_workflow_task();
+    }
+
+    /// Schedules the task after one that ended without completing; a paused run gets none.
+    pub(crate) fn follow_ended_task(&mut self, attempt: i32) {
+        if self.state.is_paused() {
+            self.change(ChangeKind::WorkflowTaskDropped(true));
+            return;
+        }
+        self.state.core.workflow_task_attempt = attempt;
+        self.schedule_workflow_task();
     }
 
     /// Schedules a workflow task that is not offered, because the caller starts it inline.
@@ -287,20 +301,10 @@ impl<'a> Step<'a> {
         let Some(activity) = self.state.activities.get(&scheduled_event_id) else {
             return;
         };
-        let own = activity.scheduled.priority.as_ref();
-        let priority = priority::in_effect(own, self.state);
-        let offer = ActivityTaskOffer {
-            task_queue: activity
-                .scheduled
-                .task_queue
-                .as_ref()
-                .map_or("", |q| &q.name)
-                .into(),
-            scheduled_event_id,
-            attempt: activity.attempt,
-            scheduled_time: activity.scheduled_time,
-            priority: priority::for_matching(priority.as_ref()),
-        };
+        if !activity.may_start() {
+            return;
+        }
+        let offer = activity_offer(self.state, scheduled_event_id, activity);
         self.state
             .activities
             .update(&scheduled_event_id, |activity| activity.offered = true);
@@ -464,6 +468,8 @@ impl<'a> Step<'a> {
         let closed_now = self.was_open && !self.state.is_open();
         let reported = index_row::reports_problems(&self.saved)
             != index_row::reports_problems(&self.state.core);
+        let paused = self.saved.paused_activities != self.state.core.paused_activities
+            || self.saved.status != self.state.core.status;
         let record = self.take_record();
         if record.is_some() {
             self.state.core.seq += 1;
@@ -473,7 +479,7 @@ impl<'a> Step<'a> {
             record,
             reply,
             effects: self.effects,
-            row_changed: self.row_changed || closed_now || reported,
+            row_changed: self.row_changed || closed_now || reported || paused,
             successor: self.successor,
         }
     }
@@ -543,8 +549,7 @@ impl<'a> Step<'a> {
             || core.buffered_size > limits.buffered_size_max
         {
             super::close::fail_started_task_for_close(self);
-            self.state.core.workflow_task_attempt = 1;
-            self.schedule_workflow_task();
+            self.follow_ended_task(1);
         }
     }
 
@@ -578,4 +583,21 @@ fn is_result(event: &HistoryEvent) -> bool {
             | EventType::ChildWorkflowExecutionCanceled
             | EventType::ChildWorkflowExecutionTerminated)
     )
+}
+
+/// The reference to an activity's attempt that workers may have.
+pub(crate) fn activity_offer(
+    state: &State,
+    scheduled_event_id: EventId,
+    activity: &Activity,
+) -> ActivityTaskOffer {
+    let priority = priority::in_effect(activity.scheduled.priority.as_ref(), state);
+    ActivityTaskOffer {
+        task_queue: activity.task_queue().into(),
+        scheduled_event_id,
+        attempt: activity.attempt,
+        stamp: activity.stamp,
+        scheduled_time: activity.scheduled_time,
+        priority: priority::for_matching(priority.as_ref()),
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use proto::temporal::api::activity::v1::ActivityOptions;
 use proto::temporal::api::history::v1::HistoryEvent;
 use proto::temporal::api::workflowservice::v1::PollActivityTaskQueueResponse;
 use uuid::Uuid;
@@ -59,7 +60,13 @@ pub enum Reply {
     Heartbeat {
         /// The activity should stop.
         cancel_requested: bool,
+        /// It is paused: it may finish this attempt, or give up.
+        activity_paused: bool,
+        /// It begins again with its first attempt after this one.
+        activity_reset: bool,
     },
+    /// The options of an activity after their change.
+    ActivityOptions(Box<ActivityOptions>),
     /// A failed activity: failures of the server's own making, for an oversized one.
     ActivityTaskFailed,
     /// To a sender's message.
@@ -142,6 +149,8 @@ pub struct ActivityTaskOffer {
     pub scheduled_event_id: EventId,
     /// The attempt.
     pub attempt: i32,
+    /// Which offer of it, if it was offered before under other circumstances.
+    pub stamp: i32,
     /// When it became ready.
     pub scheduled_time: Timestamp,
     /// Where in the queue.

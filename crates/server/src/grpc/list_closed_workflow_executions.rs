@@ -19,9 +19,11 @@ pub(super) async fn handle(
     let NamespaceCall {
         request, namespace, ..
     } = call;
-    let mut all = vec![Filter::Not(Box::new(visibility::status_is(
-        WorkflowExecutionStatus::Running,
-    )))];
+    let is_not = |status| Filter::Not(Box::new(visibility::status_is(status)));
+    let mut all = vec![
+        is_not(WorkflowExecutionStatus::Running),
+        is_not(WorkflowExecutionStatus::Paused),
+    ];
     all.extend(visibility::started_within(
         request.start_time_filter.as_ref(),
         Column::CloseTime,

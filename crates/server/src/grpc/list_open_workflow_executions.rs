@@ -19,7 +19,11 @@ pub(super) async fn handle(
     let NamespaceCall {
         request, namespace, ..
     } = call;
-    let mut all = vec![visibility::status_is(WorkflowExecutionStatus::Running)];
+    // A paused run is open, too.
+    let mut all = vec![Filter::Or(vec![
+        visibility::status_is(WorkflowExecutionStatus::Running),
+        visibility::status_is(WorkflowExecutionStatus::Paused),
+    ])];
     all.extend(visibility::started_within(
         request.start_time_filter.as_ref(),
         Column::StartTime,

@@ -42,6 +42,7 @@ pub(super) fn info(record: &Record, limits: &Limits) -> NamespaceInfo {
         capabilities: Some(namespace_info::Capabilities {
             eager_workflow_start: true,
             worker_heartbeats: true,
+            workflow_pause: true,
             ..Default::default()
         }),
         limits: Some(namespace_info::Limits {

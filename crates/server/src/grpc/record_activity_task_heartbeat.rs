@@ -23,11 +23,7 @@ pub(super) async fn by_token(
         request, namespace, ..
     } = call;
     let activity = Activity::by_token(namespace, token);
-    let cancel_requested = heartbeat(&server, activity, request.details, request.identity).await?;
-    Ok(RecordActivityTaskHeartbeatResponse {
-        cancel_requested,
-        ..Default::default()
-    })
+    heartbeat(&server, activity, request.details, request.identity).await
 }
 
 pub(super) async fn by_id(
@@ -43,35 +39,45 @@ pub(super) async fn by_id(
         &request.run_id,
         request.activity_id,
     )?;
-    let cancel_requested = heartbeat(&server, activity, request.details, request.identity).await?;
+    let flags = heartbeat(&server, activity, request.details, request.identity).await?;
     Ok(RecordActivityTaskHeartbeatByIdResponse {
-        cancel_requested,
-        ..Default::default()
+        cancel_requested: flags.cancel_requested,
+        activity_paused: flags.activity_paused,
+        activity_reset: flags.activity_reset,
     })
 }
 
-/// Whether the activity should stop.
+/// What the worker is told: to stop, that the activity is paused, or that it begins again.
 async fn heartbeat(
     server: &Frontend,
     activity: Activity,
     details: Option<Payloads>,
     identity: String,
-) -> Result<bool, WireError> {
+) -> Result<RecordActivityTaskHeartbeatResponse, WireError> {
     if is_too_large(details.as_ref(), &server.limits) {
         activity
             .fail(server, "Heartbeat details exceed size limit.", identity)
             .await?;
-        return Ok(true);
+        return Ok(RecordActivityTaskHeartbeatResponse {
+            cancel_requested: true,
+            ..Default::default()
+        });
     }
     let stepped = activity
         .step(server, |target| {
             Input::ActivityTaskHeartbeat(target, details, identity)
         })
         .await?;
-    Ok(matches!(
-        stepped.reply,
+    Ok(match stepped.reply {
         Reply::Heartbeat {
-            cancel_requested: true
-        }
-    ))
+            cancel_requested,
+            activity_paused,
+            activity_reset,
+        } => RecordActivityTaskHeartbeatResponse {
+            cancel_requested,
+            activity_paused,
+            activity_reset,
+        },
+        _ => RecordActivityTaskHeartbeatResponse::default(),
+    })
 }

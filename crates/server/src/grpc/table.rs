@@ -54,7 +54,8 @@ impl Table {
                 .operator
                 .insert(name, method(name, "Operator", false, unserved(name)));
         }
-        for (name, handler) in workflow_service() {
+        let methods = workflow_service().into_iter();
+        for (name, handler) in methods.chain(super::operator_methods::methods()) {
             table.workflow.insert(name, method(name, "", true, handler));
         }
         for (name, handler) in operator_service() {

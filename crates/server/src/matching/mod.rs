@@ -67,6 +67,8 @@ pub struct TaskRef {
     pub scheduled_event_id: i64,
     /// Its attempt.
     pub attempt: i32,
+    /// Of an activity task: which offer of this attempt.
+    pub stamp: i32,
     /// On a sticky queue: the normal one.
     pub normal_queue: Option<Arc<str>>,
 }
@@ -161,6 +163,7 @@ impl Matching {
                 key: key.clone(),
                 scheduled_event_id: offer.scheduled_event_id,
                 attempt: offer.attempt,
+                stamp: 0,
                 normal_queue,
             })
         };
@@ -189,6 +192,7 @@ impl Matching {
             key: key.clone(),
             scheduled_event_id: offer.scheduled_event_id,
             attempt: offer.attempt,
+            stamp: offer.stamp,
             normal_queue: None,
         });
         let queue = self.queue(

@@ -200,6 +200,7 @@ impl Node {
         let claim = Input::StartActivityTask(StartActivityTask {
             scheduled_event_id: task.scheduled_event_id,
             attempt: task.attempt,
+            stamp: task.stamp,
             request_id: Uuid::new_v4().to_string(),
             identity: poll.identity.clone(),
         });

@@ -1,7 +1,14 @@
 //! What clients ask of a workflow: one file a verb, named as the wire names it.
 
+mod activity_selection;
+pub(crate) mod pause_activity;
+pub(crate) mod pause_workflow;
 pub(crate) mod request_cancel;
+pub(crate) mod reset_activity;
 pub(crate) mod reset_sticky;
 pub(crate) mod signal;
 pub(crate) mod start;
 pub(crate) mod terminate;
+pub(crate) mod unpause_activity;
+pub(crate) mod unpause_workflow;
+pub(crate) mod update_activity_options;

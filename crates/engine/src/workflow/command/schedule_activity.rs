@@ -56,7 +56,7 @@ pub(super) fn carry_out(
         Attributes::ActivityTaskScheduledEventAttributes(event),
         extras,
     );
-    if eager {
+    if eager && !step.state.is_paused() {
         context.eager.push(id);
     } else {
         step.offer_activity(id);

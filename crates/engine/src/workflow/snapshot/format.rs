@@ -15,7 +15,9 @@ use proto::temporal::api::history::v1::{
 };
 use proto::temporal::api::workflow::v1::ResetPointInfo;
 
-use super::pending::{ActivityEntry, ChildEntry, OutboxMessage, WorkflowTaskFields, span};
+use super::pending::{
+    ActivityEntry, ChildEntry, OutboxMessage, PauseFields, WorkflowTaskFields, span,
+};
 use crate::time::Timestamp;
 use crate::workflow::record::{Created, Sticky};
 use crate::workflow::state::external::{ExternalCancel, ExternalSignal};
@@ -102,6 +104,10 @@ struct CoreFields {
     reset_points: Vec<ResetPointInfo>,
     #[prost(sfixed64, tag = "25")]
     parent_asked_at: i64,
+    #[prost(message, optional, tag = "40")]
+    pause: Option<PauseFields>,
+    #[prost(uint32, tag = "41")]
+    buffered_pauses: u32,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -219,6 +225,7 @@ impl Snapshot {
         self.core?.put_into(&mut state.core)?;
         for entry in self.activities {
             let (id, activity) = entry.into_activity()?;
+            state.core.paused_activities += usize::from(activity.pause.is_some());
             let name = activity.scheduled.activity_id.as_str().into();
             state.activity_ids.insert(name, ScheduledActivity(id));
             state.activities.insert(id, activity);
@@ -304,6 +311,8 @@ impl CoreFields {
             worker_version: core.worker_version.as_deref().cloned(),
             reset_points: core.reset_points.to_vec(),
             parent_asked_at: core.parent_asked_at.0,
+            pause: core.pause.as_deref().map(PauseFields::of),
+            buffered_pauses: core.buffered_pauses,
         }
     }
 
@@ -348,6 +357,8 @@ impl CoreFields {
         core.worker_version = self.worker_version.map(Arc::new);
         core.reset_points = Arc::new(self.reset_points);
         core.parent_asked_at = Timestamp(self.parent_asked_at);
+        core.pause = self.pause.map(|pause| Arc::new(pause.into_pause()));
+        core.buffered_pauses = self.buffered_pauses;
         Some(())
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use prost::{Message, Oneof};
+use proto::temporal::api::activity::v1::ActivityOptions;
 use proto::temporal::api::common::v1::Payloads;
 use proto::temporal::api::failure::v1::Failure;
 use proto::temporal::api::history::v1::{
@@ -12,7 +13,7 @@ use proto::temporal::api::history::v1::{
 use uuid::Uuid;
 
 use crate::time::Timestamp;
-use crate::workflow::state::activity::{Activity, AttemptStarted, Timeouts};
+use crate::workflow::state::activity::{Activity, AttemptStarted, Pause, Timeouts};
 use crate::workflow::state::child::Child;
 use crate::workflow::state::outbox::OutboxEntry;
 use crate::workflow::state::workflow_task::PendingWorkflowTask;
@@ -104,6 +105,31 @@ pub(super) struct ActivityEntry {
     cancel_requested_event_id: i64,
     #[prost(bool, tag = "15")]
     closing: bool,
+    #[prost(message, optional, tag = "16")]
+    pause: Option<PauseFields>,
+    #[prost(bool, tag = "17")]
+    held: bool,
+    #[prost(bool, tag = "18")]
+    reset: bool,
+    #[prost(bool, tag = "19")]
+    reset_heartbeat: bool,
+    #[prost(int32, tag = "20")]
+    stamp: i32,
+    #[prost(message, optional, tag = "21")]
+    original_options: Option<ActivityOptions>,
+}
+
+/// See [`Pause`].
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct PauseFields {
+    #[prost(sfixed64, tag = "1")]
+    time: i64,
+    #[prost(string, tag = "2")]
+    identity: String,
+    #[prost(string, tag = "3")]
+    reason: String,
+    #[prost(string, tag = "4")]
+    request_id: String,
 }
 
 #[derive(Clone, Copy, PartialEq, Message)]
@@ -126,6 +152,26 @@ struct StartedFields {
     identity: String,
     #[prost(string, tag = "3")]
     request_id: String,
+}
+
+impl PauseFields {
+    pub(super) fn of(pause: &Pause) -> Self {
+        Self {
+            time: pause.time.0,
+            identity: pause.identity.to_string(),
+            reason: pause.reason.to_string(),
+            request_id: pause.request_id.to_string(),
+        }
+    }
+
+    pub(super) fn into_pause(self) -> Pause {
+        Pause {
+            time: Timestamp(self.time),
+            identity: self.identity.into(),
+            reason: self.reason.into(),
+            request_id: self.request_id.into(),
+        }
+    }
 }
 
 impl ActivityEntry {
@@ -157,6 +203,12 @@ impl ActivityEntry {
             last_started_time: activity.last_started_time.map(|at| at.0),
             cancel_requested_event_id: activity.cancel_requested_event_id,
             closing: activity.closing,
+            pause: activity.pause.as_deref().map(PauseFields::of),
+            held: activity.held,
+            reset: activity.reset,
+            reset_heartbeat: activity.reset_heartbeat,
+            stamp: activity.stamp,
+            original_options: activity.original_options.as_deref().cloned(),
         }
     }
 
@@ -186,6 +238,12 @@ impl ActivityEntry {
             last_started_time: self.last_started_time.map(Timestamp),
             cancel_requested_event_id: self.cancel_requested_event_id,
             closing: self.closing,
+            pause: self.pause.map(|pause| Arc::new(pause.into_pause())),
+            held: self.held,
+            reset: self.reset,
+            reset_heartbeat: self.reset_heartbeat,
+            stamp: self.stamp,
+            original_options: self.original_options.map(Arc::new),
             offered: false,
         };
         Some((self.scheduled_event_id, activity))

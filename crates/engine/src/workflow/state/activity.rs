@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use proto::temporal::api::activity::v1::ActivityOptions;
 use proto::temporal::api::common::v1::{Payloads, RetryPolicy};
 use proto::temporal::api::failure::v1::Failure;
 use proto::temporal::api::history::v1::ActivityTaskScheduledEventAttributes;
 
 use crate::ids::EventId;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, duration};
 
 /// An activity between its scheduled and its close event.
 #[derive(Clone, Debug)]
@@ -41,8 +42,33 @@ pub struct Activity {
     pub cancel_requested_event_id: EventId,
     /// Its close waits in the buffer: nothing more can happen to it.
     pub closing: bool,
+    /// An operator has paused it: no further attempt is handed out, and no timeout counts.
+    pub pause: Option<Arc<Pause>>,
+    /// The whole run is paused: no further attempt is handed out.
+    pub held: bool,
+    /// An operator has reset it while this attempt was with a worker, who is told so.
+    pub reset: bool,
+    /// With that, its progress is forgotten once this attempt ends.
+    pub reset_heartbeat: bool,
+    /// Raised whenever what was offered before is not to be taken any more.
+    pub stamp: i32,
+    /// The options that it was scheduled with, once an operator has changed them.
+    pub original_options: Option<Arc<ActivityOptions>>,
     /// A ready attempt was offered to matching. In memory only.
     pub offered: bool,
+}
+
+/// An operator's pause.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pause {
+    /// Since when.
+    pub time: Timestamp,
+    /// Who.
+    pub identity: Arc<str>,
+    /// Why.
+    pub reason: Arc<str>,
+    /// The request, by which its repeat is recognised.
+    pub request_id: Arc<str>,
 }
 
 /// An attempt with a worker.
@@ -69,6 +95,18 @@ pub struct Timeouts {
     pub heartbeat: Duration,
 }
 
+impl Timeouts {
+    /// Those of a scheduled event.
+    pub(crate) fn of(scheduled: &ActivityTaskScheduledEventAttributes) -> Self {
+        Self {
+            schedule_to_close: duration(scheduled.schedule_to_close_timeout.as_ref()),
+            schedule_to_start: duration(scheduled.schedule_to_start_timeout.as_ref()),
+            start_to_close: duration(scheduled.start_to_close_timeout.as_ref()),
+            heartbeat: duration(scheduled.heartbeat_timeout.as_ref()),
+        }
+    }
+}
+
 impl PartialEq for Activity {
     fn eq(&self, other: &Self) -> bool {
         // Everything but `offered`, which a restart forgets.
@@ -86,6 +124,12 @@ impl PartialEq for Activity {
             && self.last_started_time == other.last_started_time
             && self.cancel_requested_event_id == other.cancel_requested_event_id
             && self.closing == other.closing
+            && self.pause == other.pause
+            && self.held == other.held
+            && self.reset == other.reset
+            && self.reset_heartbeat == other.reset_heartbeat
+            && self.stamp == other.stamp
+            && self.original_options == other.original_options
     }
 }
 
@@ -93,6 +137,51 @@ impl Activity {
     /// Its retry policy; the server fills one in for every activity.
     pub fn retry_policy(&self) -> Option<&RetryPolicy> {
         self.scheduled.retry_policy.as_ref()
+    }
+
+    /// Whether an attempt may be handed out once its time has come.
+    pub fn may_start(&self) -> bool {
+        self.started.is_none() && !self.closing && self.pause.is_none() && !self.held
+    }
+
+    /// Its queue's name.
+    pub fn task_queue(&self) -> &str {
+        let queue = self.scheduled.task_queue.as_ref();
+        queue.map_or("", |queue| &queue.name)
+    }
+
+    /// The type's name.
+    pub fn type_name(&self) -> &str {
+        let kind = self.scheduled.activity_type.as_ref();
+        kind.map_or("", |kind| &kind.name)
+    }
+
+    /// The options in force.
+    pub fn options(&self) -> ActivityOptions {
+        let scheduled = &self.scheduled;
+        ActivityOptions {
+            task_queue: scheduled.task_queue.clone(),
+            schedule_to_close_timeout: scheduled.schedule_to_close_timeout,
+            schedule_to_start_timeout: scheduled.schedule_to_start_timeout,
+            start_to_close_timeout: scheduled.start_to_close_timeout,
+            heartbeat_timeout: scheduled.heartbeat_timeout,
+            retry_policy: scheduled.retry_policy.clone(),
+            priority: scheduled.priority.clone(),
+            ..ActivityOptions::default()
+        }
+    }
+
+    /// Puts other options in force.
+    pub(crate) fn set_options(&mut self, options: &ActivityOptions) {
+        let scheduled = Arc::make_mut(&mut self.scheduled);
+        scheduled.task_queue.clone_from(&options.task_queue);
+        scheduled.schedule_to_close_timeout = options.schedule_to_close_timeout;
+        scheduled.schedule_to_start_timeout = options.schedule_to_start_timeout;
+        scheduled.start_to_close_timeout = options.start_to_close_timeout;
+        scheduled.heartbeat_timeout = options.heartbeat_timeout;
+        scheduled.retry_policy.clone_from(&options.retry_policy);
+        scheduled.priority.clone_from(&options.priority);
+        self.timeouts = Timeouts::of(scheduled);
     }
 
     /// When schedule-to-close runs out.
@@ -126,10 +215,11 @@ fn deadline(from: Timestamp, timeout: Duration) -> Option<Timestamp> {
 
 impl super::table::Entry for Activity {
     fn due(&self) -> Option<Timestamp> {
-        if self.closing {
+        // A paused one has no time (behaviour, section 5.3).
+        if self.closing || self.pause.is_some() {
             return None;
         }
-        let dispatch = (self.started.is_none() && !self.offered).then_some(self.scheduled_time);
+        let dispatch = (self.may_start() && !self.offered).then_some(self.scheduled_time);
         let waiting = self
             .started
             .is_none()
@@ -148,6 +238,9 @@ impl super::table::Entry for Activity {
     }
 
     fn ready(&self) -> bool {
+        if self.started.is_none() && !self.may_start() {
+            return false;
+        }
         // Any pending attempt counts, a started one too: most attempts are short, and a run that is
         // found once too often costs one load, while marking each start and end costs two writes.
         !self.closing

@@ -9,6 +9,7 @@ use prost::Message;
 use proto::temporal::api::common::v1::Payload;
 use proto::temporal::api::enums::v1::{
     ParentClosePolicy, TimeoutType, WorkflowExecutionStatus as Status,
+    WorkflowTaskFailedCause as Cause,
 };
 use proto::temporal::api::history::v1::history_event::Attributes as A;
 use proto::temporal::api::history::v1::{
@@ -66,6 +67,10 @@ impl State {
                 });
             }
             A::WorkflowTaskCompletedEventAttributes(a) => self.workflow_task_completed(event, a),
+            A::WorkflowTaskFailedEventAttributes(a) if is_no_failure(a.cause) => {
+                self.core.sticky = None;
+                self.workflow_task_dropped();
+            }
             A::WorkflowTaskFailedEventAttributes(a) => {
                 self.core.workflow_task_problem = Some(Problem::failed(a.cause));
                 self.workflow_task_failed(true);
@@ -110,6 +115,18 @@ impl State {
             }
             A::WorkflowExecutionOptionsUpdatedEventAttributes(a) => {
                 self.note_request_id(&a.attached_request_id, event.event_type, event.event_id);
+            }
+            A::WorkflowExecutionPausedEventAttributes(a) => {
+                if !self.took_effect() {
+                    // A task that nobody had is not handed out any more.
+                    self.workflow_task_dropped();
+                    self.run_paused(event_time(event), a);
+                }
+            }
+            A::WorkflowExecutionUnpausedEventAttributes(_) => {
+                if !self.took_effect() {
+                    self.run_unpaused();
+                }
             }
             A::UpsertWorkflowSearchAttributesEventAttributes(a) => {
                 if let Some(new) = &a.search_attributes {
@@ -257,12 +274,7 @@ impl State {
     ) {
         let time = event_time(event);
         let activity = Activity {
-            timeouts: Timeouts {
-                schedule_to_close: duration(a.schedule_to_close_timeout.as_ref()),
-                schedule_to_start: duration(a.schedule_to_start_timeout.as_ref()),
-                start_to_close: duration(a.start_to_close_timeout.as_ref()),
-                heartbeat: duration(a.heartbeat_timeout.as_ref()),
-            },
+            timeouts: Timeouts::of(a),
             scheduled: Arc::new(a.clone()),
             first_scheduled_time: time,
             attempt: 1,
@@ -276,6 +288,12 @@ impl State {
             last_started_time: None,
             cancel_requested_event_id: 0,
             closing: false,
+            pause: None,
+            held: self.is_paused(),
+            reset: false,
+            reset_heartbeat: false,
+            stamp: 0,
+            original_options: None,
             offered: false,
         };
         self.activities.insert(event.event_id, activity);
@@ -286,6 +304,7 @@ impl State {
     }
 
     fn activity_closed(&mut self, scheduled_event_id: i64) {
+        self.pause_ends(scheduled_event_id);
         if let Some(activity) = self.activities.remove(&scheduled_event_id) {
             self.activity_ids
                 .remove(&activity.scheduled.activity_id.as_str().into());
@@ -347,6 +366,8 @@ impl State {
         // A transient task that ends with its run leaves no record of its attempt.
         self.core.workflow_task_attempt = 1;
         self.core.sticky = None;
+        self.core.pause = None;
+        self.core.buffered_pauses = 0;
         self.core.buffered = Arc::default();
         self.core.buffered_size = 0;
         let abandoned = ParentClosePolicy::Abandon as i32;
@@ -438,6 +459,12 @@ impl State {
     fn message_id(&self, initiated_event_id: i64) -> Arc<str> {
         format!("{}:{initiated_event_id}:0", self.run_id).into()
     }
+}
+
+/// Whether a workflow task failed by no fault of its worker: for a pause, or a reset.
+fn is_no_failure(cause: i32) -> bool {
+    cause == Cause::WorkflowPauseRequestedBeforeTaskStarted as i32
+        || cause == Cause::ResetWorkflow as i32
 }
 
 /// The completion that a close event belongs to, if a worker closed the run.

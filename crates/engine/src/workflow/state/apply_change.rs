@@ -8,7 +8,8 @@ use proto::temporal::api::history::v1::history_event::Attributes as A;
 use uuid::Uuid;
 
 use super::activity::AttemptStarted;
-use super::apply::merge;
+use super::apply::{event_time, merge};
+use super::apply_operator::end_reset;
 use super::outbox::OutboxEntry;
 use super::workflow_task::{PendingWorkflowTask, Sticky};
 use super::{FirstTask, State};
@@ -76,6 +77,9 @@ impl State {
                         if let Some(details) = &retried.heartbeat_details {
                             activity.heartbeat_details = Some(Arc::new(details.clone()));
                         }
+                        if activity.pause.is_none() {
+                            end_reset(activity);
+                        }
                     });
             }
             ChangeKind::ActivityHeartbeat(heartbeat) => {
@@ -119,6 +123,11 @@ impl State {
                 self.core.parent_asked_at = at;
                 self.post(OutboxEntry::ChildAwaits);
             }
+            ChangeKind::ActivityPaused(paused) => self.activity_paused(paused, at),
+            ChangeKind::ActivityUnpaused(unpaused) => self.activity_unpaused(unpaused),
+            ChangeKind::ActivityReset(reset) => self.activity_reset(reset),
+            ChangeKind::WorkflowTaskDropped(_) => self.workflow_task_dropped(),
+            ChangeKind::ActivityOptionsUpdated(updated) => self.activity_options_updated(updated),
         }
     }
 
@@ -132,6 +141,14 @@ impl State {
             }
             Some(A::WorkflowExecutionOptionsUpdatedEventAttributes(a)) => {
                 self.note_request_id(&a.attached_request_id, event.event_type, 0);
+            }
+            Some(A::WorkflowExecutionPausedEventAttributes(a)) => {
+                self.core.buffered_pauses += 1;
+                self.run_paused(event_time(event), a);
+            }
+            Some(A::WorkflowExecutionUnpausedEventAttributes(_)) => {
+                self.core.buffered_pauses += 1;
+                self.run_unpaused();
             }
             Some(A::WorkflowExecutionCancelRequestedEventAttributes(_)) => {
                 self.core.cancel_requested = true;

@@ -60,6 +60,9 @@ impl State {
             execution_deadline,
             outbox_seq: 1,
             worker_version: None,
+            pause: None,
+            buffered_pauses: 0,
+            paused_activities: 0,
             reset_points: Arc::new(
                 attributes
                     .prev_auto_reset_points

@@ -3,6 +3,7 @@
 pub mod activity;
 mod apply;
 mod apply_change;
+mod apply_operator;
 pub mod child;
 mod create;
 pub mod external;
@@ -12,6 +13,7 @@ pub mod table;
 pub mod timer;
 pub mod workflow_task;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +28,7 @@ use uuid::Uuid;
 use crate::ids::EventId;
 use crate::time::Timestamp;
 use crate::workflow::command::camel;
-use activity::Activity;
+use activity::{Activity, Pause};
 use child::Child;
 use external::{ExternalCancel, ExternalSignal};
 use outbox::OutboxEntry;
@@ -151,6 +153,12 @@ pub struct Core {
     pub outbox_seq: u64,
     /// The worker version of the last completed workflow task, as on the wire.
     pub worker_version: Option<Arc<proto::temporal::api::common::v1::WorkerVersionStamp>>,
+    /// Since when, by whom and why the run is paused.
+    pub pause: Option<Arc<Pause>>,
+    /// Pauses and their ends whose events wait in the buffer: they have taken effect already.
+    pub buffered_pauses: u32,
+    /// Pending activities that an operator has paused.
+    pub paused_activities: usize,
     /// The binary checksums and build ids that completed a first task, with where.
     pub reset_points: Arc<Vec<proto::temporal::api::workflow::v1::ResetPointInfo>>,
 }
@@ -217,6 +225,17 @@ impl State {
         )
     }
 
+    /// Whether an operator has paused the run: it takes what comes, and gives nothing to workers.
+    pub fn is_paused(&self) -> bool {
+        self.core.status == WorkflowExecutionStatus::Paused
+    }
+
+    /// The types of its paused activities, each once.
+    pub(crate) fn paused_activity_types(&self) -> BTreeSet<&str> {
+        let paused = self.activities.iter().filter(|(_, a)| a.pause.is_some());
+        paused.map(|(_, activity)| activity.type_name()).collect()
+    }
+
     /// The started workflow task, if one is with a worker.
     pub fn started_workflow_task(
         &self,
@@ -233,6 +252,7 @@ impl State {
         }
         let core = &self.core;
         let delayed = match core.first_task {
+            FirstTask::Delayed(_) if self.is_paused() => None,
             FirstTask::Delayed(at) => Some(at),
             FirstTask::Scheduled => None,
             FirstTask::AwaitsParent => self.ask_parent_at(),

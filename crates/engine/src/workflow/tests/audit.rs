@@ -119,6 +119,11 @@ impl Audit {
                 *attempt = a.attempt;
                 *handed_out = false;
             }
+            // The first attempt comes again: one that a worker has goes on, or is lost to it.
+            ChangeKind::ActivityUnpaused(a) if a.reset_attempts => {
+                self.attempt(a.scheduled_event_id)?.0 = 1;
+            }
+            ChangeKind::ActivityReset(a) => self.attempt(a.scheduled_event_id)?.0 = 1,
             ChangeKind::Acknowledged(seq) if !self.acknowledged.insert(*seq) => {
                 return Err(format!("message {seq} was answered twice"));
             }
@@ -200,6 +205,10 @@ impl Audit {
             }
             A::WorkflowTaskCompletedEventAttributes(a) => {
                 self.task_ended(a.scheduled_event_id, a.started_event_id)?;
+            }
+            A::WorkflowTaskFailedEventAttributes(a) if a.started_event_id == 0 => {
+                self.is(a.scheduled_event_id, T::WorkflowTaskScheduled)?;
+                self.settle(a.scheduled_event_id)?;
             }
             A::WorkflowTaskFailedEventAttributes(a) => {
                 self.task_ended(a.scheduled_event_id, a.started_event_id)?;

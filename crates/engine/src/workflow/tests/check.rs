@@ -115,7 +115,9 @@ pub(super) fn nothing_is_forgotten(
     };
     by(state.core.run_deadline, "the run's end")?;
     by(state.core.execution_deadline, "the chain's end")?;
-    if let FirstTask::Delayed(at) = state.core.first_task {
+    if let FirstTask::Delayed(at) = state.core.first_task
+        && !state.is_paused()
+    {
         by(Some(at), "the first task")?;
     }
     if state.core.first_task == FirstTask::AwaitsParent && live.is_none() && sent == 0 {
@@ -127,6 +129,12 @@ pub(super) fn nothing_is_forgotten(
     workflow_task(run, &effects)?;
     for (id, activity) in state.activities.iter().filter(|(_, a)| !a.closing) {
         let what = format!("activity {id}");
+        if activity.pause.is_some() {
+            if activity.offered && activity.started.is_none() {
+                return Err(format!("{what}: paused and offered"));
+            }
+            continue;
+        }
         by(activity.expires_at(), &what)?;
         if activity.started.is_some() {
             by(activity.start_to_close_at(), &what)?;
@@ -141,10 +149,16 @@ pub(super) fn nothing_is_forgotten(
             continue;
         }
         by(activity.schedule_to_start_at(), &what)?;
+        if activity.held {
+            if activity.offered {
+                return Err(format!("{what}: held and offered"));
+            }
+            continue;
+        }
         let offered = run
             .activity_offers
             .get(id)
-            .is_some_and(|offer| offer.attempt == activity.attempt);
+            .is_some_and(|o| o.attempt == activity.attempt && o.stamp == activity.stamp);
         if activity.offered != offered {
             return Err(format!(
                 "{what}: offered {offered}, marked {}",
@@ -156,7 +170,9 @@ pub(super) fn nothing_is_forgotten(
         }
         let found = |e: &Effect| {
             matches!(e, Effect::OfferActivityTask(o)
-                if o.scheduled_event_id == *id && o.attempt == activity.attempt)
+                if o.scheduled_event_id == *id
+                    && o.attempt == activity.attempt
+                    && o.stamp == activity.stamp)
         };
         let again = effects.iter().any(found)
             || after_restart.is_some_and(|at| at <= activity.scheduled_time);

@@ -255,6 +255,7 @@ impl Dice {
             48..=50 => self.fail_task(script, &label),
             51..=70 => self.activity(script, run, &label),
             71..=82 => self.clock(),
+            83 if self.chance(70) => self.operate(&label),
             83 => format!("deadline wf={label}"),
             84..=94 => self.mail(script),
             95..=96 => "resend".to_owned(),
@@ -301,6 +302,47 @@ impl Dice {
     fn signal(&mut self, label: &str) -> String {
         let request = self.maybe(50, &["request=r1", "request=r5", "request=r6"]);
         format!("signal wf={label}{request}")
+    }
+
+    fn operate(&mut self, label: &str) -> String {
+        if self.chance(30) {
+            let verb = self.pick(&["pause", "unpause", "unpause"]);
+            return format!("{verb} wf={label}");
+        }
+        let which = ["id=a0", "id=a1", "id=a2", "type=A", "all"];
+        match self.below(4) {
+            0 => format!("pause-activity wf={label} {}", self.pick(&which[..4])),
+            1 => {
+                let mut line = format!("unpause-activity wf={label} {}", self.pick(&which));
+                line += &self.maybe(30, &["reset-attempts", "reset-heartbeat", "jitter=3s"]);
+                line
+            }
+            2 => {
+                let mut line = format!("reset-activity wf={label} {}", self.pick(&which));
+                line += &self.maybe(
+                    60,
+                    &["keep-paused", "reset-heartbeat", "restore", "jitter=3s"],
+                );
+                line
+            }
+            _ if self.chance(25) => {
+                format!("update-activity wf={label} {} restore", self.pick(&which))
+            }
+            _ => {
+                let mask = [
+                    "mask=task_queue.name",
+                    "mask=start_to_close_timeout+heartbeat_timeout",
+                    "mask=retry_policy.initial_interval",
+                ];
+                let options =
+                    "options=(queue=other start-to-close=3s heartbeat=2s retry=(initial=4s))";
+                format!(
+                    "update-activity wf={label} {} {} {options}",
+                    self.pick(&which),
+                    self.pick(&mask)
+                )
+            }
+        }
     }
 
     fn poll(&mut self, label: &str) -> String {

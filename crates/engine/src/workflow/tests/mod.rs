@@ -9,6 +9,7 @@ mod check;
 mod commands;
 mod file;
 mod fuzz;
+mod operator;
 mod requests;
 mod script;
 mod show;

@@ -6,10 +6,11 @@ use proto::temporal::api::workflowservice::v1::{
     SignalWorkflowExecutionRequest, TerminateWorkflowExecutionRequest,
 };
 
-use super::requests;
-use super::show::Show;
+use super::show::{Line, Show};
+use super::show_event;
 use super::words::{Words, span};
 use super::world::{Broken, Delivered, Mail, World};
+use super::{operator, requests};
 use crate::rejection::Rejection;
 use crate::time::Timestamp;
 use crate::workflow::input::{Input, RequestCancel};
@@ -94,6 +95,12 @@ impl Script {
             }
             "worker" => self.worker(&mut words),
             "activity" => self.activity(&mut words),
+            "pause" | "unpause" | "pause-activity" | "unpause-activity" | "reset-activity"
+            | "update-activity" => {
+                let run = self.target(&mut words)?;
+                let input = operator::input(&verb, &mut words);
+                self.step(run, input)
+            }
             "clock" => self.clock(&mut words),
             "deadline" => {
                 let run = self.target(&mut words)?;
@@ -211,8 +218,20 @@ impl Script {
             Reply::WorkflowTask(task) => self.show().workflow_task(task),
             Reply::ActivityTask(task) => self.show().activity_task(task),
             Reply::WorkflowTaskCompleted(reply) => self.completed_reply(reply),
-            Reply::Heartbeat { cancel_requested } => {
-                format!("reply cancel_requested={cancel_requested}\n")
+            Reply::Heartbeat {
+                cancel_requested,
+                activity_paused,
+                activity_reset,
+            } => {
+                let mut line = Line(format!("reply cancel_requested={cancel_requested}"));
+                line.flag("paused", *activity_paused);
+                line.flag("reset", *activity_reset);
+                line.0 + "\n"
+            }
+            Reply::ActivityOptions(options) => {
+                let mut line = Line("reply".to_owned());
+                show_event::options(&mut line, options);
+                line.0 + "\n"
             }
         }
     }

@@ -9,6 +9,7 @@ use proto::temporal::api::enums::v1::{RetryState, TimeoutType};
 use proto::temporal::api::failure::v1::Failure;
 use proto::temporal::api::failure::v1::failure::FailureInfo;
 use proto::temporal::api::history::v1::{History, HistoryEvent};
+use proto::temporal::api::workflow::v1::pending_activity_info::pause_info::PausedBy;
 use proto::temporal::api::workflowservice::v1::{
     DescribeWorkflowExecutionResponse, PollActivityTaskQueueResponse,
 };
@@ -136,6 +137,36 @@ impl<'a> Show<'a> {
             ChangeKind::InternalSearchAttributes(_) => line.word("internal search attributes"),
             ChangeKind::ParentReady(_) => line.word("parent ready"),
             ChangeKind::ParentAsked(_) => line.word("parent asked"),
+            ChangeKind::WorkflowTaskDropped(_) => line.word("workflow task dropped"),
+            ChangeKind::ActivityPaused(a) => {
+                line.word("activity paused");
+                line.id("scheduled", a.scheduled_event_id);
+                line.text("by", &a.identity);
+                line.text("reason", &a.reason);
+            }
+            ChangeKind::ActivityUnpaused(a) => {
+                line.word("activity unpaused");
+                line.id("scheduled", a.scheduled_event_id);
+                line.text("due", &ago(a.scheduled_time));
+                line.flag("reset-attempts", a.reset_attempts);
+                line.flag("reset-heartbeat", a.reset_heartbeat);
+            }
+            ChangeKind::ActivityReset(a) => {
+                line.word("activity reset");
+                line.id("scheduled", a.scheduled_event_id);
+                line.text("due", &ago(a.scheduled_time));
+                line.flag("reset-heartbeat", a.reset_heartbeat);
+                line.flag("keep-paused", a.keep_paused);
+                line.flag("restore", a.restore_original_options);
+            }
+            ChangeKind::ActivityOptionsUpdated(a) => {
+                line.word("activity options updated");
+                line.id("scheduled", a.scheduled_event_id);
+                line.text("due", &ago(a.scheduled_time));
+                if let Some(options) = &a.options {
+                    show_event::options(&mut line, options);
+                }
+            }
             ChangeKind::LateChildStarted(a) => {
                 line.word("late child started");
                 line.id("initiated", a.initiated_event_id);
@@ -252,6 +283,15 @@ impl<'a> Show<'a> {
                 .map(Timestamp::from_proto);
             line.text("next", &time.map_or(String::new(), |t| since(self.now, t)));
             line.payloads("heartbeat", a.heartbeat_details.as_ref());
+            line.flag("paused", a.paused);
+            let paused_by = a
+                .pause_info
+                .as_ref()
+                .and_then(|info| info.paused_by.as_ref());
+            if let Some(PausedBy::Manual(manual)) = paused_by {
+                line.text("by", &manual.identity);
+                line.text("reason", &manual.reason);
+            }
             out += &(line.0 + "\n");
         }
         for c in &described.pending_children {
@@ -261,6 +301,12 @@ impl<'a> Show<'a> {
             out += &(line.0 + "\n");
         }
         let extended = described.workflow_extended_info.iter();
+        for pause in extended.clone().flat_map(|e| &e.pause_info) {
+            let mut line = Line("paused".to_owned());
+            line.text("by", &pause.identity);
+            line.text("reason", &pause.reason);
+            out += &(line.0 + "\n");
+        }
         for (id, info) in extended.flat_map(|e| &e.request_id_infos) {
             if Uuid::parse_str(id).is_err() && !id.contains(':') {
                 let _ = writeln!(

@@ -1,6 +1,8 @@
 //! What a story shows of each event's attributes. References of commands to their workflow task are not
 //! shown: the audit checks them.
 
+use proto::temporal::api::activity::v1::ActivityOptions;
+use proto::temporal::api::common::v1::RetryPolicy;
 use proto::temporal::api::enums::v1::{
     CancelExternalWorkflowExecutionFailedCause as CancelFailed, ContinueAsNewInitiator,
     SignalExternalWorkflowExecutionFailedCause as SignalFailed,
@@ -104,6 +106,14 @@ pub(super) fn attributes(line: &mut Line, event: &HistoryEvent) {
             line.text("cause", &a.cause);
             line.execution("from", a.external_workflow_execution.as_ref());
             line.id("initiated", a.external_initiated_event_id);
+        }
+        A::WorkflowExecutionPausedEventAttributes(a) => {
+            line.text("by", &a.identity);
+            line.text("reason", &a.reason);
+        }
+        A::WorkflowExecutionUnpausedEventAttributes(a) => {
+            line.text("by", &a.identity);
+            line.text("reason", &a.reason);
         }
         A::WorkflowExecutionOptionsUpdatedEventAttributes(a) => {
             line.text("request", &a.attached_request_id);
@@ -291,13 +301,35 @@ fn activity_scheduled(line: &mut Line, a: &ActivityTaskScheduledEventAttributes)
         &a.start_to_close_timeout,
         &a.heartbeat_timeout,
     ];
+    timeouts_and_policy(line, spans, a.retry_policy.as_ref());
+}
+
+/// An activity's options.
+pub(super) fn options(line: &mut Line, options: &ActivityOptions) {
+    line.text("queue", options.task_queue.as_ref().map_or("", |q| &q.name));
+    let spans = [
+        &options.schedule_to_close_timeout,
+        &options.schedule_to_start_timeout,
+        &options.start_to_close_timeout,
+        &options.heartbeat_timeout,
+    ];
+    timeouts_and_policy(line, spans, options.retry_policy.as_ref());
+    let key = options.priority.as_ref().map_or(0, |p| p.priority_key);
+    line.id("priority", i64::from(key));
+}
+
+fn timeouts_and_policy(
+    line: &mut Line,
+    spans: [&Option<proto::Duration>; 4],
+    policy: Option<&RetryPolicy>,
+) {
     // Absent, which no stored event may have, would show as a dash.
     let shown = |span: &Option<proto::Duration>| match span {
         None => "-".to_owned(),
         some => spelled(duration(some.as_ref())),
     };
     line.text("timeouts", &spans.map(shown).join("/"));
-    if let Some(policy) = &a.retry_policy {
+    if let Some(policy) = policy {
         let interval = |span: &Option<proto::Duration>| spelled(duration(span.as_ref()));
         let text = format!(
             "{}x{}<{}#{}",

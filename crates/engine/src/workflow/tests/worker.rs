@@ -135,6 +135,10 @@ impl Script {
         Ok(Input::StartActivityTask(StartActivityTask {
             scheduled_event_id: scheduled,
             attempt: attempt.ok_or("it was not offered")? as i32,
+            stamp: words.number("stamp").map_or_else(
+                || offer.map_or(0, |offer| offer.stamp),
+                |stamp| stamp as i32,
+            ),
             request_id: words.text_or("request", &format!("claim-{}", self.claims)),
             identity: "worker".to_owned(),
         }))

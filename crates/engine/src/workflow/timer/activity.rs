@@ -52,7 +52,7 @@ fn due(activity: &Activity, now: Timestamp) -> Option<Due> {
         if is_due(activity.schedule_to_start_at()) {
             return Some(Due::Timeout(TimeoutType::ScheduleToStart));
         }
-        let waits = !activity.offered && activity.scheduled_time <= now;
+        let waits = activity.may_start() && !activity.offered && activity.scheduled_time <= now;
         return waits.then_some(Due::Dispatch);
     }
     if is_due(activity.start_to_close_at()) {

@@ -68,7 +68,18 @@ pub(crate) fn decide(step: &Step<'_>, id: EventId, failure: &Failure) -> Decisio
         cancel_requested: activity.cancel_requested_event_id != 0,
         expires_at_ns: activity.expires_at().map(|at| at.0),
     };
-    retry::decide_activity(attempt, failure, step.now.time.0)
+    let decision = retry::decide_activity(attempt, failure, step.now.time.0);
+    // Neither attempts nor time run out for a paused one: it waits for its operator (section 5.6).
+    match decision {
+        Decision::NoRetry(RetryState::MaximumAttemptsReached | RetryState::Timeout)
+            if activity.pause.is_some() =>
+        {
+            Decision::Retry {
+                after: std::time::Duration::ZERO,
+            }
+        }
+        decision => decision,
+    }
 }
 
 /// Schedules the next attempt. It is offered when its time has come.

@@ -30,18 +30,21 @@ pub(crate) fn heartbeat(
         activity_task_failed::record(&mut step, id, failed);
         return step.done(Reply::Heartbeat {
             cancel_requested: true,
+            activity_paused: false,
+            activity_reset: false,
         });
     }
-    let cancel_requested = step
-        .state
-        .activities
-        .get(&id)
-        .is_some_and(|a| a.cancel_requested_event_id != 0);
+    let activity = step.state.activities.get(&id);
+    let reply = Reply::Heartbeat {
+        cancel_requested: activity.is_some_and(|a| a.cancel_requested_event_id != 0),
+        activity_paused: activity.is_some_and(|a| a.pause.is_some()),
+        activity_reset: activity.is_some_and(|a| a.reset),
+    };
     let time = step.now.time.0;
     step.change(ChangeKind::ActivityHeartbeat(ActivityHeartbeat {
         scheduled_event_id: id,
         time,
         details,
     }));
-    step.done(Reply::Heartbeat { cancel_requested })
+    step.done(reply)
 }

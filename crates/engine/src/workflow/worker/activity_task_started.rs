@@ -31,7 +31,8 @@ pub(crate) fn start(
     else {
         return step.reject(Rejection::TaskGone);
     };
-    if activity.attempt != claim.attempt || activity.scheduled_time > step.now.time {
+    let stale = activity.attempt != claim.attempt || activity.stamp != claim.stamp;
+    if stale || activity.scheduled_time > step.now.time {
         return step.reject(Rejection::TaskGone);
     }
     if let Some(started) = &activity.started {
@@ -39,8 +40,10 @@ pub(crate) fn start(
         if *started.request_id != claim.request_id {
             return step.reject(Rejection::TaskGone);
         }
-    } else {
+    } else if activity.may_start() {
         record(&mut step, id, &claim.identity, &claim.request_id);
+    } else {
+        return step.reject(Rejection::TaskGone);
     }
     match task(step.state, id) {
         Some(task) => step.done(Reply::ActivityTask(Box::new(task))),
@@ -55,7 +58,7 @@ pub(crate) fn eager(
     identity: &str,
 ) -> Option<PollActivityTaskQueueResponse> {
     // The same completion may have cancelled it.
-    step.state.activities.get(&id).filter(|a| !a.closing)?;
+    step.state.activities.get(&id).filter(|a| a.may_start())?;
     let request_id = step.now.uuid().to_string();
     record(step, id, identity, &request_id);
     task(step.state, id)

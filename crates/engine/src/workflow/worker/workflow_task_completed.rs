@@ -30,6 +30,11 @@ pub(crate) fn complete(
     if !holds_task(step.state, &token) {
         return step.reject(Rejection::WorkflowTaskNotFound);
     }
+    if step.state.is_paused() && request.force_create_new_workflow_task {
+        return step.reject(Rejection::FailedPrecondition(
+            "Workflow is paused and force create new workflow task is not allowed.".to_owned(),
+        ));
+    }
     if let Err(rejection) = check_sequence(&request) {
         return step.reject(rejection);
     }
@@ -64,7 +69,9 @@ pub(crate) fn complete(
     let mut reply = WorkflowTaskCompletedReply::default();
     if step.state.is_open() {
         let news = step.flush_buffer();
-        if news || request.force_create_new_workflow_task {
+        if step.state.is_paused() {
+            step.state.volatile.close_contended = false;
+        } else if news || request.force_create_new_workflow_task {
             step.state.volatile.close_contended &= news;
             follow_up(
                 &mut step,

@@ -75,8 +75,7 @@ pub(crate) fn forget_attempt(step: &mut Step<'_>) {
 /// After a task that ended without completing: what waited becomes history, and the next task is
 /// scheduled. News makes it a first attempt again.
 pub(crate) fn go_on(step: &mut Step<'_>) {
-    if step.flush_buffer() {
-        step.state.core.workflow_task_attempt = 1;
-    }
-    step.schedule_workflow_task();
+    let news = step.flush_buffer();
+    let attempt = step.state.core.workflow_task_attempt;
+    step.follow_ended_task(if news { 1 } else { attempt });
 }
