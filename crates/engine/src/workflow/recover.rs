@@ -51,7 +51,9 @@ pub fn ready(state: &mut State, now: Timestamp) -> Vec<Effect> {
         let Some(activity) = state.activities.get(&id) else {
             continue;
         };
-        effects.push(Effect::OfferActivityTask(activity_offer(state, id, activity)));
+        effects.push(Effect::OfferActivityTask(activity_offer(
+            state, id, activity,
+        )));
     }
     state.activities.keep();
     effects
