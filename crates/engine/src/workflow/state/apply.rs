@@ -116,18 +116,8 @@ impl State {
             A::WorkflowExecutionOptionsUpdatedEventAttributes(a) => {
                 self.note_request_id(&a.attached_request_id, event.event_type, event.event_id);
             }
-            A::WorkflowExecutionPausedEventAttributes(a) => {
-                if !self.took_effect() {
-                    // A task that nobody had is not handed out any more.
-                    self.workflow_task_dropped();
-                    self.run_paused(event_time(event), a);
-                }
-            }
-            A::WorkflowExecutionUnpausedEventAttributes(_) => {
-                if !self.took_effect() {
-                    self.run_unpaused();
-                }
-            }
+            A::WorkflowExecutionPausedEventAttributes(a) => self.pause_recorded(event, a),
+            A::WorkflowExecutionUnpausedEventAttributes(_) => self.unpause_recorded(),
             A::UpsertWorkflowSearchAttributesEventAttributes(a) => {
                 if let Some(new) = &a.search_attributes {
                     let all = Arc::make_mut(&mut self.core.search_attributes);

@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use proto::temporal::api::enums::v1::WorkflowExecutionStatus;
-use proto::temporal::api::history::v1::WorkflowExecutionPausedEventAttributes;
+use proto::temporal::api::history::v1::{HistoryEvent, WorkflowExecutionPausedEventAttributes};
 
 use super::State;
 use super::activity::{Activity, Pause};
+use super::apply::event_time;
 use crate::time::Timestamp;
 use crate::workflow::record::{
     ActivityOptionsUpdated, ActivityPaused, ActivityReset, ActivityUnpaused,
@@ -94,8 +95,27 @@ impl State {
             });
     }
 
+    /// A pause, unless it took effect when it was buffered. A task that nobody had is not handed out any more.
+    pub(super) fn pause_recorded(
+        &mut self,
+        event: &HistoryEvent,
+        a: &WorkflowExecutionPausedEventAttributes,
+    ) {
+        if !self.took_effect() {
+            self.workflow_task_dropped();
+            self.run_paused(event_time(event), a);
+        }
+    }
+
+    /// The end of a pause, unless it took effect when it was buffered.
+    pub(super) fn unpause_recorded(&mut self) {
+        if !self.took_effect() {
+            self.run_unpaused();
+        }
+    }
+
     /// Whether an event that is recorded now was buffered before, and has had its effect then.
-    pub(super) fn took_effect(&mut self) -> bool {
+    fn took_effect(&mut self) -> bool {
         let buffered = self.core.buffered_pauses > 0;
         self.core.buffered_pauses = self.core.buffered_pauses.saturating_sub(1);
         buffered
