@@ -49,6 +49,18 @@ pub struct Limits {
     pub activity_failure_size_max: usize,
     /// `history.workflowIdReuseMinimalInterval`: how close runs of one chain may start.
     pub continue_as_new_min_interval: Duration,
+    /// `history.maxInFlightUpdates`: updates of a run without an outcome; 0 is no limit.
+    pub updates_in_flight_max: usize,
+    /// `history.maxInFlightUpdatePayloads`: bytes of a run's updates that are not accepted; 0 is no limit.
+    pub updates_in_flight_size_max: usize,
+    /// `history.maxTotalUpdates`: updates of a run; 0 is no limit.
+    pub updates_total_max: usize,
+    /// `history.maxTotalUpdates.suggestContinueAsNewThreshold`: the share of these from which on
+    /// continue-as-new is advised; 0 is never.
+    pub updates_suggest_threshold: f64,
+    /// `history.discardSpeculativeWorkflowTaskMaximumEventsCount`: a speculative workflow task that brought
+    /// more events is stored also when it led to nothing.
+    pub speculative_events_max: i64,
     /// Bytes of one search-attribute value (`limit.searchAttributesSizeOfValueLimit`).
     pub search_attribute_value_max: usize,
     /// Bytes of all search attributes (`limit.searchAttributesTotalSizeLimit`).
@@ -59,6 +71,16 @@ pub struct Limits {
 
 /// No workflow task may take longer than this, whatever is asked for (behaviour, section 3.4).
 pub const WORKFLOW_TASK_TIMEOUT_MAX: Duration = Duration::from_secs(120);
+
+impl Limits {
+    /// From so many updates of a run on, continue-as-new is advised.
+    pub fn updates_suggest(&self) -> usize {
+        // A share of a small number; what does not fit is never reached.
+        let count =
+            (self.updates_total_max as f64 * self.updates_suggest_threshold).ceil() as usize;
+        if count == 0 { usize::MAX } else { count }
+    }
+}
 
 impl Default for Limits {
     fn default() -> Self {
@@ -84,6 +106,11 @@ impl Default for Limits {
             workflow_task_heartbeat_max: Duration::from_secs(30 * 60),
             activity_failure_size_max: 4 << 10,
             continue_as_new_min_interval: Duration::from_secs(1),
+            updates_in_flight_max: 10,
+            updates_in_flight_size_max: 20 << 20,
+            updates_total_max: 2000,
+            updates_suggest_threshold: 0.9,
+            speculative_events_max: 10,
             search_attribute_value_max: 2 << 10,
             search_attributes_total_max: 40 << 10,
             search_attributes_keys_max: 100,

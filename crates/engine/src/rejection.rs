@@ -98,6 +98,18 @@ pub enum Rejection {
     /// A limit of concurrency is reached: RESOURCE_EXHAUSTED, cause CONCURRENT_LIMIT.
     #[error("{0}")]
     ConcurrentLimit(String),
+    /// The run closed before the update was accepted.
+    #[error("workflow update was aborted by closing workflow")]
+    UpdateAborted,
+    /// No update of the run has this id.
+    #[error("update {update_id:?} not found")]
+    UpdateNotFound {
+        /// The id asked for.
+        update_id: String,
+    },
+    /// Of a start with an update: the update was refused, not the start.
+    #[error("{0}")]
+    UpdateWithStart(Box<Rejection>),
     /// A namespace is unknown.
     #[error("Namespace {namespace} is not found.")]
     NamespaceNotFound {

@@ -97,6 +97,16 @@ impl Settings {
             "history.workflowidreuseminimalinterval" => {
                 limits.continue_as_new_min_interval = span()?;
             }
+            "history.maxinflightupdates" => limits.updates_in_flight_max = size()?,
+            "history.maxinflightupdatepayloads" => limits.updates_in_flight_size_max = size()?,
+            "history.maxtotalupdates" => limits.updates_total_max = size()?,
+            "history.maxtotalupdates.suggestcontinueasnewthreshold" => {
+                let share = value.as_f64().filter(|share| (0.0..=1.0).contains(share));
+                limits.updates_suggest_threshold = share.ok_or_else(|| wrong("a share"))?;
+            }
+            "history.discardspeculativeworkflowtaskmaximumeventscount" => {
+                limits.speculative_events_max = count()?;
+            }
             "history.longpollexpirationinterval" => self.history_wait = span()?,
             _ => return Err(SettingError::Unknown(name.to_owned())),
         }

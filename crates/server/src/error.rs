@@ -172,8 +172,11 @@ impl From<Rejection> for WireError {
             | Rejection::WorkflowTaskHeartbeatTimeout
             | Rejection::ActivityTaskNotFound
             | Rejection::ActivityNotFound { .. }
+            | Rejection::UpdateAborted
+            | Rejection::UpdateNotFound { .. }
             | Rejection::TaskGone => Self::not_found(message),
             Rejection::AlreadyExists(_) => Self::new(Code::AlreadyExists, message),
+            Rejection::UpdateWithStart(of_update) => (*of_update).into(),
             Rejection::AlreadyStarted {
                 start_request_id,
                 run_id,

@@ -180,7 +180,7 @@ impl Execution {
             Self::Workflow(state) => {
                 let stored = state.last_event_id();
                 match state.started_workflow_task() {
-                    Some((task, started)) if !task.is_transient() => started.event_id.max(stored),
+                    Some((task, started)) if !task.is_unwritten() => started.event_id.max(stored),
                     _ => stored,
                 }
             }
@@ -224,14 +224,16 @@ impl Execution {
     }
 
     /// Whether forgetting it would lose what its journal does not know: a workflow task that a worker has, a
-    /// sticky queue's timeout.
+    /// sticky queue's timeout, updates that are not accepted yet.
     pub fn is_volatile(&self) -> bool {
         match self {
-            Self::Workflow(state) => state
-                .core
-                .workflow_task
-                .as_ref()
-                .is_some_and(|task| task.started.is_some() || task.sticky_offered.is_some()),
+            Self::Workflow(state) => {
+                let task = state.core.workflow_task.as_ref();
+                !state.volatile.admitted.is_empty()
+                    || task.is_some_and(|task| {
+                        task.started.is_some() || task.sticky_offered.is_some() || task.speculative
+                    })
+            }
         }
     }
 
@@ -279,7 +281,11 @@ fn workflow_weight(state: &workflow::State) -> usize {
         + state.external_signals.len()
         + state.external_cancels.len()
         + state.outbox.len()
-        + state.request_ids.len();
+        + state.request_ids.len()
+        + state.updates.len();
+    let admitted: usize = state.volatile.admitted.iter().map(|u| u.size).sum();
+    // An id and a number.
+    let completed_updates = state.completed_updates.len() * 128;
     let events = state.last_event_id().max(1);
     let event_bytes = usize::try_from(state.core.history_size / events).unwrap_or(0);
     let close = state
@@ -291,6 +297,8 @@ fn workflow_weight(state: &workflow::State) -> usize {
         + close
         + (pending + 1) * (PENDING_BYTES + event_bytes)
         + state.core.buffered_size
+        + admitted
+        + completed_updates
         + state.workflow_id.len()
 }
 

@@ -78,6 +78,8 @@ pub struct Transition {
     pub row_changed: bool,
     /// The next run of this id, opened by the same commit.
     pub successor: Option<NewRun>,
+    /// To those who wait for a workflow's updates, once the record is durable.
+    pub updates: Vec<workflow::UpdateNews>,
 }
 
 impl From<workflow::Transition> for Transition {
@@ -88,6 +90,7 @@ impl From<workflow::Transition> for Transition {
             effects: transition.effects,
             row_changed: transition.row_changed,
             successor: transition.successor.map(NewRun::Workflow),
+            updates: transition.updates,
         }
     }
 }

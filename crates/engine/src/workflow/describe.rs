@@ -225,9 +225,8 @@ fn pending_child(id: i64, child: &Child) -> PendingChildExecutionInfo {
 
 fn pending_workflow_task(state: &State) -> Option<PendingWorkflowTaskInfo> {
     let task = state.core.workflow_task.as_ref()?;
-    debug_assert_eq!(
-        state.core.first_task,
-        FirstTask::Scheduled,
+    debug_assert!(
+        task.speculative || state.core.first_task == FirstTask::Scheduled,
         "a pending task was scheduled"
     );
     let phase = if task.started.is_some() {

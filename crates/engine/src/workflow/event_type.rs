@@ -70,6 +70,11 @@ pub(crate) fn event_type(attributes: &A) -> T {
         A::ChildWorkflowExecutionTerminatedEventAttributes(_) => {
             T::ChildWorkflowExecutionTerminated
         }
+        A::WorkflowExecutionUpdateAdmittedEventAttributes(_) => T::WorkflowExecutionUpdateAdmitted,
+        A::WorkflowExecutionUpdateAcceptedEventAttributes(_) => T::WorkflowExecutionUpdateAccepted,
+        A::WorkflowExecutionUpdateCompletedEventAttributes(_) => {
+            T::WorkflowExecutionUpdateCompleted
+        }
         // Kinds that no verb writes yet.
         _ => T::Unspecified,
     }

@@ -16,6 +16,7 @@ use proto::temporal::api::workflowservice::v1::{
 use uuid::Uuid;
 
 use super::token::{ActivityTaskToken, WorkflowTaskToken};
+use super::update::UpdateWorkflow;
 use crate::ids::EventId;
 
 /// Everything that can happen to an existing run.
@@ -27,6 +28,8 @@ pub enum Input {
     RequestCancel(RequestCancel),
     /// TerminateWorkflowExecution.
     Terminate(Box<TerminateWorkflowExecutionRequest>),
+    /// UpdateWorkflowExecution.
+    Update(Box<UpdateWorkflow>),
     /// ResetStickyTaskQueue, and what an unreachable sticky worker amounts to.
     ResetStickyTaskQueue,
 

@@ -27,6 +27,7 @@ mod timer;
 pub mod token;
 pub mod transition;
 mod unstored;
+pub mod update;
 mod worker;
 
 #[cfg(test)]
@@ -51,6 +52,7 @@ pub use state::State;
 pub use state::journal::JournalError;
 pub use transition::{Effect, Reply, Transition};
 pub use unstored::{Unstored, unstored_events};
+pub use update::{UpdateNews, UpdateStage, UpdateWorkflow, readmitted, update_stage};
 
 use crate::Env;
 use crate::ids::Now;
@@ -73,6 +75,7 @@ pub fn handle(
         Input::Signal(request) => client::signal::signal(step, *request),
         Input::RequestCancel(request) => client::request_cancel::request_cancel(step, request),
         Input::Terminate(request) => client::terminate::terminate(step, *request),
+        Input::Update(update) => client::update::update(step, *update),
         Input::ResetStickyTaskQueue => client::reset_sticky::reset_sticky(step),
         Input::StartWorkflowTask(claim) => worker::workflow_task_started::start(step, &claim),
         Input::WorkflowTaskCompleted(completed) => {

@@ -8,6 +8,7 @@ use super::state::workflow_task::Sticky;
 use super::state::{FirstTask, State};
 use crate::ids::EventId;
 use crate::rejection::Rejection;
+use crate::time::Timestamp;
 
 /// Where a query goes.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,11 +41,15 @@ pub struct QueryTask {
     pub history_to: EventId,
 }
 
-/// Decides the way of a query.
+/// Decides the way of a query whose caller waits until `deadline`.
 ///
 /// # Errors
 /// When the run cannot be queried now.
-pub fn route(state: &State, reject_condition: i32) -> Result<Route, Rejection> {
+pub fn route(
+    state: &State,
+    reject_condition: i32,
+    deadline: Timestamp,
+) -> Result<Route, Rejection> {
     let core = &state.core;
     let condition =
         QueryRejectCondition::try_from(reject_condition).unwrap_or(QueryRejectCondition::None);
@@ -74,7 +79,10 @@ pub fn route(state: &State, reject_condition: i32) -> Result<Route, Rejection> {
         }
         return Ok(direct);
     }
-    if core.first_task != FirstTask::Scheduled {
+    if let FirstTask::Delayed(at) = core.first_task
+        && core.workflow_task.is_none()
+        && at > deadline
+    {
         return Err(Rejection::WorkflowNotReady(
             "Workflow task is not scheduled yet.".to_owned(),
         ));

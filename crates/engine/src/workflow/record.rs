@@ -40,7 +40,7 @@ pub struct Change {
     /// What changed.
     #[prost(
         oneof = "ChangeKind",
-        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 40, 41, 42, 43, 44"
+        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 40, 41, 42, 43, 44, 60"
     )]
     pub kind: Option<ChangeKind>,
 }
@@ -108,6 +108,9 @@ pub enum ChangeKind {
     /// A paused run's workflow task ended without completing: none follows before it goes on.
     #[prost(bool, tag = "44")]
     WorkflowTaskDropped(bool),
+    /// The update of this id, which an event admitted, was rejected: that leaves no event.
+    #[prost(string, tag = "60")]
+    UpdateRejected(String),
 }
 
 /// What event 1 does not say of a run.

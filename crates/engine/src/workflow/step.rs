@@ -18,8 +18,10 @@ use super::input::PeerAnswer;
 use super::record::{Change, ChangeKind, Record, WorkflowTaskAttempt};
 use super::state::activity::Activity;
 use super::state::outbox::OutboxEntry;
+use super::state::workflow_task::PendingWorkflowTask;
 use super::state::{Core, FirstTask, State, Volatile};
 use super::transition::{ActivityTaskOffer, Effect, NewRun, Reply, Transition, WorkflowTaskOffer};
+use super::update::{self, UpdateNews, UpdateStage};
 use super::{event_type, index_row, priority};
 use crate::Env;
 use crate::ids::{EventId, Now};
@@ -44,6 +46,7 @@ pub(crate) struct Step<'a> {
     pub(crate) effects: Vec<Effect>,
     pub(crate) row_changed: bool,
     pub(crate) successor: Option<Box<NewRun>>,
+    updates: Vec<UpdateNews>,
     history: BytesMut,
     event_count: u32,
     changes: Vec<Change>,
@@ -56,7 +59,9 @@ pub(crate) struct Step<'a> {
 /// A point of a step to which it can be taken back.
 pub(crate) struct Savepoint {
     core: Core,
-    marks: [usize; 8],
+    volatile: Volatile,
+    updates: Vec<UpdateNews>,
+    marks: [usize; 10],
     history_len: usize,
     event_count: u32,
     changes: usize,
@@ -78,6 +83,7 @@ impl<'a> Step<'a> {
             effects: Vec::new(),
             row_changed: false,
             successor: None,
+            updates: Vec::new(),
             history: BytesMut::new(),
             event_count: 0,
             changes: Vec::new(),
@@ -155,6 +161,7 @@ impl<'a> Step<'a> {
         extras: Extras,
         time: Timestamp,
     ) -> EventId {
+        self.write_speculative_task();
         if self.task_started() {
             let event = self.event(attributes, extras, time);
             self.change(ChangeKind::Buffered(Box::new(event)));
@@ -232,7 +239,7 @@ impl<'a> Step<'a> {
             }));
             return;
         }
-        let task_queue = self.workflow_task_queue();
+        let task_queue = workflow_task_queue(self.state);
         self.write(Attributes::WorkflowTaskScheduledEventAttributes(
             WorkflowTaskScheduledEventAttributes {
                 task_queue: Some(task_queue),
@@ -242,20 +249,61 @@ impl<'a> Step<'a> {
         ));
     }
 
-    /// The queue of the next workflow task as its scheduled event shows it.
-    pub(crate) fn workflow_task_queue(&self) -> TaskQueue {
-        let normal = self.state.core.start.task_queue.to_string();
-        match &self.state.core.sticky {
-            Some(sticky) => TaskQueue {
-                name: sticky.queue.to_string(),
-                kind: TaskQueueKind::Sticky as i32,
-                normal_name: normal,
-            },
-            None => TaskQueue {
-                name: normal,
-                kind: TaskQueueKind::Normal as i32,
-                normal_name: String::new(),
-            },
+    /// Schedules a workflow task that exists in memory only, for updates; not offered.
+    pub(crate) fn schedule_speculative_workflow_task(&mut self) {
+        if self.state.core.workflow_task_attempt > 1 {
+            self.schedule_workflow_task_quietly();
+            return;
+        }
+        let time = self.time();
+        let core = &mut self.state.core;
+        core.workflow_task = Some(PendingWorkflowTask {
+            scheduled_event_id: core.next_event_id,
+            attempt: 1,
+            scheduled_time: time,
+            original_scheduled_time: time,
+            timeout: core.start.workflow_task_timeout,
+            sticky_offered: None,
+            started: None,
+            speculative: true,
+        });
+    }
+
+    /// Something is to be stored: a speculative workflow task becomes a real one before it, under the id
+    /// that it has had from the beginning.
+    pub(crate) fn write_speculative_task(&mut self) {
+        let task = self.state.core.workflow_task.as_ref();
+        let Some(task) = task.filter(|task| task.speculative).cloned() else {
+            return;
+        };
+        let task_queue = workflow_task_queue(self.state);
+        self.write_at(
+            Attributes::WorkflowTaskScheduledEventAttributes(
+                WorkflowTaskScheduledEventAttributes {
+                    task_queue: Some(task_queue),
+                    start_to_close_timeout: Some(wire(task.timeout)),
+                    attempt: task.attempt,
+                },
+            ),
+            Extras::default(),
+            task.scheduled_time,
+        );
+        if let Some(written) = &mut self.state.core.workflow_task {
+            written.started = task.started;
+            written.sticky_offered = task.sticky_offered;
+        }
+    }
+
+    /// Whether this step has said something about an update.
+    pub(crate) fn is_told(&self, update_id: &str) -> bool {
+        self.updates.iter().any(|u| *u.update_id == *update_id)
+    }
+
+    /// Those who wait for an update hear how far it is at the end of the step.
+    pub(crate) fn tell_update(&mut self, update_id: Arc<str>, stage: UpdateStage) {
+        match self.updates.iter_mut().find(|u| u.update_id == update_id) {
+            Some(earlier) => earlier.stage = stage,
+            None => self.updates.push(UpdateNews { update_id, stage }),
         }
     }
 
@@ -390,6 +438,8 @@ impl<'a> Step<'a> {
         let s = &*self.state;
         Savepoint {
             core: s.core.clone(),
+            volatile: s.volatile.clone(),
+            updates: self.updates.clone(),
             marks: [
                 s.activities.mark(),
                 s.activity_ids.mark(),
@@ -399,6 +449,8 @@ impl<'a> Step<'a> {
                 s.external_cancels.mark(),
                 s.outbox.mark(),
                 s.request_ids.mark(),
+                s.updates.mark(),
+                s.completed_updates.mark(),
             ],
             history_len: self.history.len(),
             event_count: self.event_count,
@@ -413,6 +465,7 @@ impl<'a> Step<'a> {
     pub(crate) fn undo_to(&mut self, to: Savepoint) {
         let s = &mut *self.state;
         s.core = to.core;
+        s.volatile = to.volatile;
         s.activities.undo_to(to.marks[0]);
         s.activity_ids.undo_to(to.marks[1]);
         s.timers.undo_to(to.marks[2]);
@@ -421,6 +474,9 @@ impl<'a> Step<'a> {
         s.external_cancels.undo_to(to.marks[5]);
         s.outbox.undo_to(to.marks[6]);
         s.request_ids.undo_to(to.marks[7]);
+        s.updates.undo_to(to.marks[8]);
+        s.completed_updates.undo_to(to.marks[9]);
+        self.updates = to.updates;
         self.history.truncate(to.history_len);
         self.event_count = to.event_count;
         self.changes.truncate(to.changes);
@@ -433,7 +489,9 @@ impl<'a> Step<'a> {
     fn undo_all(&mut self) {
         let start = Savepoint {
             core: self.saved.clone(),
-            marks: [0; 8],
+            volatile: self.saved_volatile.clone(),
+            updates: Vec::new(),
+            marks: [0; 10],
             history_len: 0,
             event_count: 0,
             changes: 0,
@@ -442,7 +500,6 @@ impl<'a> Step<'a> {
             task_id: self.now.task_id,
         };
         self.undo_to(start);
-        self.state.volatile = self.saved_volatile.clone();
     }
 
     /// Ends the step with a refusal: nothing has changed.
@@ -466,6 +523,9 @@ impl<'a> Step<'a> {
         };
         self.send_new_messages();
         let closed_now = self.was_open && !self.state.is_open();
+        if closed_now {
+            update::close(&mut self);
+        }
         let reported = index_row::reports_problems(&self.saved)
             != index_row::reports_problems(&self.state.core);
         let paused = self.saved.paused_activities != self.state.core.paused_activities
@@ -481,6 +541,7 @@ impl<'a> Step<'a> {
             effects: self.effects,
             row_changed: self.row_changed || closed_now || reported || paused,
             successor: self.successor,
+            updates: self.updates,
         }
     }
 
@@ -583,6 +644,23 @@ fn is_result(event: &HistoryEvent) -> bool {
             | EventType::ChildWorkflowExecutionCanceled
             | EventType::ChildWorkflowExecutionTerminated)
     )
+}
+
+/// The queue of the next workflow task as its scheduled event shows it.
+pub(crate) fn workflow_task_queue(state: &State) -> TaskQueue {
+    let normal = state.core.start.task_queue.to_string();
+    match &state.core.sticky {
+        Some(sticky) => TaskQueue {
+            name: sticky.queue.to_string(),
+            kind: TaskQueueKind::Sticky as i32,
+            normal_name: normal,
+        },
+        None => TaskQueue {
+            name: normal,
+            kind: TaskQueueKind::Normal as i32,
+            normal_name: String::new(),
+        },
+    }
 }
 
 /// The reference to an activity's attempt that workers may have.

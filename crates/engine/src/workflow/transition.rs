@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use proto::temporal::api::activity::v1::ActivityOptions;
 use proto::temporal::api::history::v1::HistoryEvent;
+use proto::temporal::api::protocol::v1::Message;
 use proto::temporal::api::workflowservice::v1::PollActivityTaskQueueResponse;
 use uuid::Uuid;
 
@@ -11,6 +12,7 @@ use super::input::Peer;
 use super::record::Record;
 use super::state::State;
 use super::token::WorkflowTaskToken;
+use super::update::{UpdateNews, UpdateStage};
 use crate::execution::Kind;
 use crate::ids::EventId;
 use crate::rejection::Rejection;
@@ -30,6 +32,8 @@ pub struct Transition {
     pub row_changed: bool,
     /// The next run of the chain, opened by the same commit.
     pub successor: Option<Box<NewRun>>,
+    /// To those who wait for updates, once the record is durable: one an update at most.
+    pub updates: Vec<UpdateNews>,
 }
 
 /// A run that did not exist before.
@@ -50,6 +54,8 @@ pub enum Reply {
     Done,
     /// A signal was taken (or had been): the event's id when known, and the request id it carries.
     Signaled,
+    /// An update was admitted, or was known: how far it is.
+    Update(UpdateStage),
     /// A claimed workflow task.
     WorkflowTask(Box<WorkflowTask>),
     /// A claimed activity task, token and all.
@@ -82,6 +88,8 @@ pub struct WorkflowTaskCompletedReply {
     pub activity_tasks: Vec<PollActivityTaskQueueResponse>,
     /// A new workflow task was scheduled (inline or not), or the run is closed.
     pub workflow_task_follows: bool,
+    /// The task brought nothing and has left no trace: the worker goes back to this started event.
+    pub reset_history_event_id: EventId,
 }
 
 /// A started workflow task: everything of the poll response except stored history and queries.
@@ -110,6 +118,8 @@ pub struct WorkflowTask {
     /// Events that follow the stored ones and are not stored yet: a transient task's scheduled event,
     /// and the started event.
     pub unstored: Vec<HistoryEvent>,
+    /// Updates to accept or reject with the task's completion.
+    pub messages: Vec<Message>,
 }
 
 /// To carry out after the commit.

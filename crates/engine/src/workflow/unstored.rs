@@ -1,5 +1,5 @@
 //! Events that exist but are not in the journal yet: a started workflow task's (DESIGN section 2), and
-//! those of a transient one (behaviour, sections 4.5 and 4.9).
+//! those of a transient or speculative one (behaviour, sections 4.5 and 4.9).
 
 use proto::temporal::api::history::v1::HistoryEvent;
 
@@ -11,7 +11,7 @@ use super::worker::workflow_task_started::{scheduled_event, started_event};
 pub struct Unstored {
     /// A first attempt's start: a fact for every reader.
     pub certain: Vec<HistoryEvent>,
-    /// A transient task's schedule and start: for SDKs, not for the CLI and the UI.
+    /// A transient or speculative task's schedule and start: for SDKs, not for the CLI and the UI.
     pub transient: Vec<HistoryEvent>,
 }
 
@@ -30,7 +30,7 @@ pub fn unstored_events(state: &State) -> Unstored {
         .started
         .as_ref()
         .map(|started| started_event(task, started));
-    if task.is_transient() {
+    if task.is_unwritten() {
         events.transient.push(scheduled_event(state, task));
         events.transient.extend(started);
     } else {

@@ -203,8 +203,8 @@ impl Cell {
         self.snapshot_bytes = bytes;
     }
 
-    /// Whether forgetting it would lose what the journal does not know: a started workflow task, a sticky
-    /// queue's timeout, messages under way, somebody who waits. What is due is done first.
+    /// Whether forgetting it would lose what the journal does not know, messages under way, or somebody who
+    /// waits. What is due is done first.
     pub(super) fn is_pinned(&mut self, now: Timestamp) -> bool {
         self.forget_gone();
         self.state.is_volatile()

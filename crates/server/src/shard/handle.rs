@@ -7,6 +7,7 @@ use engine::Namespace;
 use engine::execution::{self, Execution, Input, Kind, StartReply};
 use engine::limits::Limits;
 use engine::rejection::Rejection;
+use engine::time::Timestamp;
 use engine::workflow::{self, StartInput, State};
 use proto::temporal::api::query::v1::WorkflowQuery;
 use store::{Column, Filter, Store};
@@ -400,6 +401,7 @@ impl Shards {
         run_id: Option<Uuid>,
         query: WorkflowQuery,
         reject_condition: i32,
+        deadline: Timestamp,
     ) -> Result<QueryAnswer, CallError> {
         let (answer, receiver) = oneshot::channel();
         let id = Uuid::new_v4().to_string();
@@ -407,6 +409,7 @@ impl Shards {
             id,
             query,
             reject_condition,
+            deadline,
             answer,
         };
         self.send(

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use engine::Namespace;
 use engine::execution::{Input, PeerAnswer, Reply, Send as Sent, StartInput, StartReply, missing};
 use engine::rejection::Rejection;
+use engine::time::Timestamp;
 use proto::temporal::api::enums::v1::WorkflowExecutionStatus;
 use proto::temporal::api::query::v1::{WorkflowQuery, WorkflowQueryResult};
 use store::ExecutionKey;
@@ -155,6 +156,8 @@ pub(super) struct QueryCall {
     pub(super) query: WorkflowQuery,
     /// As on the wire.
     pub(super) reject_condition: i32,
+    /// Until when the caller waits.
+    pub(super) deadline: Timestamp,
     /// Who asks.
     pub(super) answer: AnswerTo<QueryAnswer>,
 }

@@ -26,7 +26,7 @@ impl Shard {
             // Questions are addressed to workflows.
             return;
         };
-        let answer = match route(state, call.reject_condition) {
+        let answer = match route(state, call.reject_condition, call.deadline) {
             Err(rejection) => Err(CallError::Rejected(rejection)),
             Ok(Route::Rejected(status)) => Ok(QueryAnswer::Rejected(status)),
             Ok(Route::Direct { task_queue, sticky }) => Ok(QueryAnswer::Direct {

@@ -127,6 +127,7 @@ impl Shard {
             effects,
             row_changed,
             successor,
+            updates: _,
         } = transition;
         Counters::add(&self.counters.transitions, 1);
         let slot;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use engine::Namespace;
 use engine::execution::Kind;
 use engine::rejection::Rejection;
+use engine::time::Timestamp;
 use engine::workflow::input::Input;
 use engine::workflow::state::workflow_task::Sticky;
 use proto::temporal::api::enums::v1::QueryResultType;
@@ -38,6 +39,10 @@ pub(crate) async fn query(
         run_id: run_id(&execution.run_id)?,
         query: request.query.unwrap_or_default(),
         reject_condition: request.query_reject_condition,
+        deadline: node
+            .clock
+            .now()
+            .after(deadline.saturating_duration_since(Instant::now())),
     };
     let mut answer = std::pin::pin!(asked.ask());
     let early = deadline.checked_sub(NO_POLLER_MARGIN).unwrap_or(deadline);
@@ -62,6 +67,7 @@ struct Asked<'a> {
     run_id: Option<Uuid>,
     query: WorkflowQuery,
     reject_condition: i32,
+    deadline: Timestamp,
 }
 
 impl Asked<'_> {
@@ -77,6 +83,7 @@ impl Asked<'_> {
                     self.run_id,
                     query,
                     self.reject_condition,
+                    self.deadline,
                 )
                 .await?;
             match routed {

@@ -11,4 +11,5 @@ pub(crate) mod start;
 pub(crate) mod terminate;
 pub(crate) mod unpause_activity;
 pub(crate) mod unpause_workflow;
+pub(crate) mod update;
 pub(crate) mod update_activity_options;

@@ -29,6 +29,7 @@ pub(crate) fn pause(
         return step.reject(Rejection::FailedPrecondition(message));
     }
     step.flush_leftovers();
+    step.write_speculative_task();
     fail_waiting_task(&mut step);
     step.external(
         Attributes::WorkflowExecutionPausedEventAttributes(

@@ -19,7 +19,7 @@ use proto::temporal::api::workflowservice::v1::{
 };
 use uuid::Uuid;
 
-use super::{signal, terminate};
+use super::{signal, terminate, update};
 use crate::Env;
 use crate::ids::Now;
 use crate::rejection::Rejection;
@@ -27,9 +27,11 @@ use crate::time::{duration, wire};
 use crate::workflow::input::StartChild;
 use crate::workflow::open::{self, Opening};
 use crate::workflow::peer;
+use crate::workflow::state::update::{is_of_update, update_id};
 use crate::workflow::state::{FirstTask, State};
 use crate::workflow::step::{Extras, SERVER_IDENTITY, Step};
-use crate::workflow::transition::{NewRun, Transition, WorkflowTask};
+use crate::workflow::transition::{NewRun, Reply, Transition, WorkflowTask};
+use crate::workflow::update::{UpdateStage, UpdateWorkflow, update_stage};
 use crate::workflow::worker::workflow_task_started;
 
 /// A request for a run.
@@ -39,6 +41,8 @@ pub enum StartInput {
     Start(Box<StartWorkflowExecutionRequest>),
     /// SignalWithStartWorkflowExecution, validated.
     SignalWithStart(Box<SignalWithStartWorkflowExecutionRequest>),
+    /// ExecuteMultiOperation: a start and an update, validated.
+    UpdateWithStart(Box<StartWorkflowExecutionRequest>, Box<UpdateWorkflow>),
     /// A parent's wish.
     Child(Box<StartChild>),
 }
@@ -47,7 +51,7 @@ impl StartInput {
     /// The workflow id that is to have a run.
     pub fn workflow_id(&self) -> &str {
         match self {
-            Self::Start(request) => &request.workflow_id,
+            Self::Start(request) | Self::UpdateWithStart(request, _) => &request.workflow_id,
             Self::SignalWithStart(request) => &request.workflow_id,
             Self::Child(child) => &child.request.workflow_id,
         }
@@ -80,6 +84,8 @@ pub struct StartReply {
     pub request_id: String,
     /// The first workflow task, for the caller to carry out itself.
     pub eager_workflow_task: Option<WorkflowTask>,
+    /// How far the update is that came with the start.
+    pub update: Option<UpdateStage>,
 }
 
 /// The parts of the three requests that they share.
@@ -87,6 +93,7 @@ struct Wish {
     start: StartWorkflowExecutionRequest,
     signal: Option<SignalWorkflowExecutionRequest>,
     child: Option<Box<StartChild>>,
+    update: Option<Box<UpdateWorkflow>>,
     conflict: Conflict,
     reuse: Reuse,
     /// What the current run has taken from other workflows.
@@ -108,8 +115,12 @@ pub fn start(
         wish.start.request_id = now.uuid().to_string();
     }
     let Some(state) = current else {
+        wish.check_update(env)?;
         return Ok(open_new(wish, None, now, env));
     };
+    if wish.update.is_some() && updates_existing(state, &wish) {
+        return update_existing(state, wish, now, env);
+    }
     if let Some(reply) = seen_before(state, &wish) {
         return Ok(StartOutcome {
             current: None,
@@ -117,6 +128,7 @@ pub fn start(
             reply,
         });
     }
+    wish.check_update(env)?;
     if !state.is_open() {
         check_reuse(state, wish.reuse)?;
         wish.taken_messages = peer::taken_messages(state);
@@ -152,8 +164,13 @@ impl From<StartInput> for Wish {
                 signal: None,
                 taken_messages: Vec::new(),
                 child: None,
+                update: None,
             }
             .with_legacy_policy(),
+            StartInput::UpdateWithStart(request, update) => Self {
+                update: Some(update),
+                ..Self::from(StartInput::Start(request))
+            },
             StartInput::SignalWithStart(request) => {
                 let signal = SignalWorkflowExecutionRequest {
                     signal_name: request.signal_name.clone(),
@@ -171,6 +188,7 @@ impl From<StartInput> for Wish {
                     signal: Some(signal),
                     taken_messages: Vec::new(),
                     child: None,
+                    update: None,
                 }
                 .with_legacy_policy()
             }
@@ -181,6 +199,7 @@ impl From<StartInput> for Wish {
                 signal: None,
                 taken_messages: Vec::new(),
                 child: Some(child),
+                update: None,
             }
             .with_legacy_policy(),
         }
@@ -196,6 +215,61 @@ impl Wish {
         }
         self
     }
+
+    /// Whether a new run can take the update; it is refused before anything is opened or ended.
+    fn check_update(&self, env: Env<'_>) -> Result<(), Rejection> {
+        let Some(update) = &self.update else {
+            return Ok(());
+        };
+        update::check_size(0, &update.request, env.limits).map_err(of_update)
+    }
+}
+
+/// Marks a refusal as one of the update.
+fn of_update(rejection: Rejection) -> Rejection {
+    Rejection::UpdateWithStart(Box::new(rejection))
+}
+
+/// Whether an update that comes with a start goes to the current run: it is known there, or the policy
+/// says so (behaviour, section 6.3).
+fn updates_existing(state: &State, wish: &Wish) -> bool {
+    let known = wish
+        .update
+        .as_ref()
+        .and_then(|update| update_stage(state, update_id(&update.request)));
+    let same_start = *state.core.start.request_id == *wish.start.request_id;
+    if matches!(known, Some(UpdateStage::CompletedAt(_))) || same_start {
+        return true;
+    }
+    state.is_open() && (known.is_some() || wish.conflict == Conflict::UseExisting)
+}
+
+fn update_existing(
+    state: &mut State,
+    wish: Wish,
+    now: &mut Now,
+    env: Env<'_>,
+) -> Result<StartOutcome, Rejection> {
+    let mut reply = reply_for(state, &wish.start.request_id, false);
+    let Some(update) = wish.update else {
+        return Err(Rejection::Internal("an update is missing".to_owned()));
+    };
+    let mut step = Step::begin(state, now, env);
+    match update::admit(&mut step, *update) {
+        Ok(stage) => reply.update = Some(stage),
+        Err(rejection) => {
+            return step.reject(of_update(rejection)).map(|_| StartOutcome {
+                current: None,
+                new_run: None,
+                reply,
+            });
+        }
+    }
+    Ok(StartOutcome {
+        current: Some(step.finish(Ok(Reply::Done))),
+        new_run: None,
+        reply,
+    })
 }
 
 fn conflict(wire: i32, default: Conflict) -> Conflict {
@@ -255,8 +329,9 @@ fn seen_before(state: &State, wish: &Wish) -> Option<StartReply> {
         // A start took it, but never a signal: this one is news to the run that is open.
         return None;
     }
-    if signaled && !started && wish.signal.is_none() {
-        // A signal's id says nothing about starts.
+    let unrelated = is_of_update(seen.event_type) || (signaled && wish.signal.is_none());
+    if unrelated && !started {
+        // A signal's id says nothing about starts, and an update's says nothing at all.
         return None;
     }
     let mut reply = reply_for(state, request_id, started);
@@ -290,6 +365,7 @@ fn reply_for(state: &State, request_id: &str, started: bool) -> StartReply {
         status: state.core.status,
         request_id: request_id.to_owned(),
         eager_workflow_task: None,
+        update: None,
     }
 }
 
@@ -374,7 +450,7 @@ fn use_existing(
             );
         }
     }
-    let transition = step.finish(Ok(crate::workflow::transition::Reply::Done));
+    let transition = step.finish(Ok(Reply::Done));
     Ok(StartOutcome {
         current: Some(transition),
         new_run: None,
@@ -400,7 +476,7 @@ fn terminate_existing(
         SERVER_IDENTITY.to_owned(),
         Vec::new(),
     );
-    step.finish(Ok(crate::workflow::transition::Reply::Done))
+    step.finish(Ok(Reply::Done))
 }
 
 /// A string as a JSON payload. The texts that the server sends need no escapes.
@@ -425,6 +501,7 @@ fn open_new(wish: Wish, run_id: Option<Uuid>, now: &mut Now, env: Env<'_>) -> St
         && wish.signal.is_none();
     let request_id = request.request_id.clone();
     let identity = request.identity.clone();
+    let updated = wish.update.is_some();
     let opening = Opening {
         workflow_id: request.workflow_id.as_str().into(),
         run_id,
@@ -450,14 +527,19 @@ fn open_new(wish: Wish, run_id: Option<Uuid>, now: &mut Now, env: Env<'_>) -> St
         }
         if eager {
             step.schedule_workflow_task_quietly();
+            let (sticky, resend) = (false, true);
             return Some(workflow_task_started::begin(
                 step,
                 &identity,
                 &request_id,
-                false,
+                sticky,
+                resend,
             ));
         }
         step.ensure_workflow_task();
+        if let Some(update) = wish.update {
+            update::admit_with_start(step, update.request);
+        }
         None
     });
     let reply = StartReply {
@@ -467,6 +549,7 @@ fn open_new(wish: Wish, run_id: Option<Uuid>, now: &mut Now, env: Env<'_>) -> St
         status: Status::Running,
         request_id,
         eager_workflow_task: eager_workflow_task.flatten(),
+        update: updated.then_some(UpdateStage::Admitted),
     };
     StartOutcome {
         current: None,

@@ -7,6 +7,7 @@ mod complete_workflow;
 mod continue_as_new;
 mod fail_workflow;
 mod modify_properties;
+pub(crate) mod protocol_message;
 mod record_marker;
 mod request_cancel_activity;
 mod request_cancel_external;
@@ -16,13 +17,13 @@ mod start_child;
 mod start_timer;
 mod upsert_search_attributes;
 
-use prost::Message;
 use proto::temporal::api::command::v1::Command;
 use proto::temporal::api::command::v1::command::Attributes as A;
 use proto::temporal::api::common::v1::Payloads;
 use proto::temporal::api::enums::v1::{CommandType, WorkflowTaskFailedCause as Cause};
 use proto::temporal::api::failure::v1::failure::FailureInfo;
 use proto::temporal::api::failure::v1::{Failure, ServerFailureInfo};
+use proto::temporal::api::protocol::v1::Message;
 
 use super::step::{Extras, Step};
 use crate::ids::EventId;
@@ -35,6 +36,8 @@ pub(crate) struct Context {
     pub(crate) eager: Vec<EventId>,
     /// Something waited in the buffer when the worker completed its task.
     pub(crate) unhandled: bool,
+    /// What the worker says of updates, as far as no command has given it its place yet.
+    pub(crate) messages: Vec<Message>,
 }
 
 /// Why a command fails its workflow task.
@@ -211,8 +214,11 @@ pub(crate) fn carry_out(
             let a = attributes!(ContinueAsNewWorkflowExecutionCommandAttributes);
             continue_as_new::carry_out(step, context, a, extras)
         }
-        CommandType::ProtocolMessage
-        | CommandType::ScheduleNexusOperation
+        CommandType::ProtocolMessage => {
+            let a = attributes!(ProtocolMessageCommandAttributes);
+            protocol_message::carry_out(step, context, a)
+        }
+        CommandType::ScheduleNexusOperation
         | CommandType::RequestCancelNexusOperation
         | CommandType::Unspecified => Err(BadCommand::new(
             Cause::FeatureDisabled,
@@ -246,5 +252,5 @@ fn check_blob(step: &Step<'_>, cause: Cause, size: usize, field: &str) -> Result
 
 /// Bytes of a payload field.
 fn size(payloads: Option<&Payloads>) -> usize {
-    payloads.map_or(0, Message::encoded_len)
+    payloads.map_or(0, prost::Message::encoded_len)
 }

@@ -22,6 +22,7 @@ use crate::time::Timestamp;
 use crate::workflow::record::{Created, Sticky};
 use crate::workflow::state::external::{ExternalCancel, ExternalSignal};
 use crate::workflow::state::timer::UserTimer;
+use crate::workflow::state::update::{CompletedUpdate, PendingUpdate};
 use crate::workflow::state::{
     Core, FirstTask, Problem, RequestIdSeen, ScheduledActivity, State, workflow_task,
 };
@@ -49,6 +50,8 @@ pub(super) struct Snapshot {
     outbox: Vec<OutboxMessage>,
     #[prost(message, repeated, tag = "10")]
     request_ids: Vec<RequestIdEntry>,
+    #[prost(message, repeated, tag = "40")]
+    updates: Vec<UpdateEntry>,
 }
 
 /// [`Core`], without what event 1 says. Times are nanoseconds since the epoch.
@@ -156,6 +159,56 @@ struct RequestIdEntry {
     event_id: i64,
 }
 
+/// An update; the event of its last stage.
+#[derive(Clone, PartialEq, Message)]
+struct UpdateEntry {
+    #[prost(string, tag = "1")]
+    id: String,
+    #[prost(int64, tag = "2")]
+    admitted_event_id: i64,
+    #[prost(int64, tag = "3")]
+    accepted_event_id: i64,
+    #[prost(int64, tag = "4")]
+    completed_event_id: i64,
+}
+
+impl UpdateEntry {
+    fn pending((id, update): (&Arc<str>, &PendingUpdate)) -> Self {
+        let mut entry = Self {
+            id: id.to_string(),
+            ..Self::default()
+        };
+        match update {
+            PendingUpdate::Admitted(at) => entry.admitted_event_id = *at,
+            PendingUpdate::Accepted(at) => entry.accepted_event_id = *at,
+        }
+        entry
+    }
+
+    fn completed((id, update): (&Arc<str>, &CompletedUpdate)) -> Self {
+        Self {
+            id: id.to_string(),
+            completed_event_id: update.0,
+            ..Self::default()
+        }
+    }
+
+    fn put_into(self, state: &mut State) {
+        let id: Arc<str> = self.id.into();
+        if self.completed_event_id > 0 {
+            let update = CompletedUpdate(self.completed_event_id);
+            state.completed_updates.insert(id, update);
+        } else if self.accepted_event_id > 0 {
+            let update = PendingUpdate::Accepted(self.accepted_event_id);
+            state.updates.insert(id, update);
+        } else {
+            let update = PendingUpdate::Admitted(self.admitted_event_id);
+            state.updates.insert(id.clone(), update);
+            state.expect_admitted(id);
+        }
+    }
+}
+
 impl Snapshot {
     /// What is durable of a state.
     pub(super) fn of(state: &State) -> Self {
@@ -216,6 +269,12 @@ impl Snapshot {
                     event_id: seen.event_id,
                 })
                 .collect(),
+            updates: state
+                .updates
+                .iter()
+                .map(UpdateEntry::pending)
+                .chain(state.completed_updates.iter().map(UpdateEntry::completed))
+                .collect(),
         }
     }
 
@@ -269,6 +328,9 @@ impl Snapshot {
             };
             state.request_ids.insert(entry.id.into(), seen);
         }
+        for entry in self.updates {
+            entry.put_into(&mut state);
+        }
         state.keep();
         Some(state)
     }
@@ -282,7 +344,11 @@ impl CoreFields {
             next_event_id: core.next_event_id,
             history_size: core.history_size,
             seq: core.seq,
-            workflow_task: core.workflow_task.as_ref().map(WorkflowTaskFields::of),
+            workflow_task: core
+                .workflow_task
+                .as_ref()
+                .filter(|task| !task.speculative)
+                .map(WorkflowTaskFields::of),
             workflow_task_problem: core.workflow_task_problem.as_ref().map(|p| ProblemFields {
                 timed_out: p.category == Problem::TIMED_OUT,
                 cause: p.cause.clone(),

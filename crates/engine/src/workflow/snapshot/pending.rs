@@ -68,6 +68,7 @@ impl WorkflowTaskFields {
             timeout: span::from_nanos(self.timeout),
             sticky_offered: None,
             started: None,
+            speculative: false,
         }
     }
 }

@@ -42,6 +42,8 @@ impl State {
         self.external_cancels.keep();
         self.outbox.keep();
         self.request_ids.keep();
+        self.updates.keep();
+        self.completed_updates.keep();
     }
 
     /// Folds one event.
@@ -64,6 +66,7 @@ impl State {
                     timeout: duration(a.start_to_close_timeout.as_ref()),
                     sticky_offered: None,
                     started: None,
+                    speculative: false,
                 });
             }
             A::WorkflowTaskCompletedEventAttributes(a) => self.workflow_task_completed(event, a),
@@ -191,6 +194,11 @@ impl State {
             }
             A::RequestCancelExternalWorkflowExecutionFailedEventAttributes(a) => {
                 self.external_cancels.remove(&a.initiated_event_id);
+            }
+            A::WorkflowExecutionUpdateAdmittedEventAttributes(a) => self.update_admitted(event, a),
+            A::WorkflowExecutionUpdateAcceptedEventAttributes(a) => self.update_accepted(event, a),
+            A::WorkflowExecutionUpdateCompletedEventAttributes(a) => {
+                self.update_completed(event, a)
             }
             A::WorkflowExecutionCompletedEventAttributes(_) => {
                 self.closed(event, Status::Completed)

@@ -34,6 +34,7 @@ impl State {
                     timeout: std::time::Duration::from_nanos(u64::try_from(a.timeout).unwrap_or(0)),
                     sticky_offered: None,
                     started: None,
+                    speculative: false,
                 });
             }
             ChangeKind::WorkflowTaskOriginalScheduledTime(time) => {
@@ -118,6 +119,10 @@ impl State {
             ChangeKind::LateChildStarted(started) => {
                 let run_id = Uuid::from_slice(&started.run_id).unwrap_or(Uuid::nil());
                 self.late_child_started(started.initiated_event_id, run_id);
+            }
+            ChangeKind::UpdateRejected(id) => {
+                self.forget_admitted(id);
+                self.updates.remove(&id.as_str().into());
             }
             ChangeKind::ParentAsked(_) => {
                 self.core.parent_asked_at = at;

@@ -103,6 +103,8 @@ impl State {
             external_cancels: Table::default(),
             outbox: Table::default(),
             request_ids: Table::default(),
+            updates: Table::default(),
+            completed_updates: Table::default(),
             volatile: Volatile::default(),
         };
         for id in &created.taken_messages {

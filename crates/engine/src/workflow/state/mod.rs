@@ -11,6 +11,7 @@ pub mod journal;
 pub mod outbox;
 pub mod table;
 pub mod timer;
+pub mod update;
 pub mod workflow_task;
 
 use std::collections::BTreeSet;
@@ -34,6 +35,7 @@ use external::{ExternalCancel, ExternalSignal};
 use outbox::OutboxEntry;
 use table::Table;
 use timer::UserTimer;
+use update::{AdmittedUpdate, CompletedUpdate, PendingUpdate};
 use workflow_task::{PendingWorkflowTask, Sticky};
 
 /// A child that waits for its parent for so long asks it: a start that came late, or twice, may have made
@@ -67,6 +69,10 @@ pub struct State {
     pub outbox: Table<u64, OutboxEntry>,
     /// Request ids taken by this run, with the event that each caused (0 while buffered).
     pub request_ids: Table<Arc<str>, RequestIdSeen>,
+    /// Updates that history knows and that have no outcome yet, by the caller's id.
+    pub updates: Table<Arc<str>, PendingUpdate>,
+    /// Updates that have their outcome, by the caller's id.
+    pub completed_updates: Table<Arc<str>, CompletedUpdate>,
     /// What is known in memory only, and may be forgotten in a crash.
     pub volatile: Volatile,
 }
@@ -214,6 +220,8 @@ pub struct Volatile {
     /// A close command failed because of buffered events, and its retry must win: while that retry is
     /// started, signals are refused (behaviour, section 4.4).
     pub close_contended: bool,
+    /// Updates that wait to be accepted or rejected, in the order in which they came.
+    pub admitted: Vec<AdmittedUpdate>,
 }
 
 impl State {
@@ -282,7 +290,8 @@ impl State {
     /// When a server that starts afresh must load this run: at once if something waits for a worker or
     /// for delivery, else at the next deadline.
     pub fn wake_at(&self) -> Option<Timestamp> {
-        let task_ready = self.is_open() && self.core.workflow_task.is_some();
+        let stored = |task: &PendingWorkflowTask| !task.speculative;
+        let task_ready = self.is_open() && self.core.workflow_task.as_ref().is_some_and(stored);
         let activity_ready = self.is_open() && self.activities.any_ready();
         if task_ready || activity_ready || self.outbox.any_ready() {
             return Some(Timestamp::MIN);
@@ -339,6 +348,7 @@ impl State {
     pub fn same_durable(&self, other: &Self) -> bool {
         let forget = |state: &Self| {
             let mut core = state.core.clone();
+            core.workflow_task.take_if(|task| task.speculative);
             if let Some(task) = &mut core.workflow_task {
                 task.started = None;
                 task.sticky_offered = None;
@@ -357,6 +367,8 @@ impl State {
             && self.external_cancels == other.external_cancels
             && self.outbox == other.outbox
             && self.request_ids == other.request_ids
+            && self.updates == other.updates
+            && self.completed_updates == other.completed_updates
     }
 }
 

@@ -6,6 +6,10 @@ use std::time::Duration;
 use crate::ids::EventId;
 use crate::time::Timestamp;
 
+/// How long a speculative task waits for a worker of the normal queue before it becomes a stored one
+/// (behaviour, section 3.4).
+const SPECULATIVE_SCHEDULE_TO_START: Duration = Duration::from_secs(5);
+
 /// A scheduled or started workflow task.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PendingWorkflowTask {
@@ -24,6 +28,9 @@ pub struct PendingWorkflowTask {
     pub sticky_offered: Option<(Arc<str>, Timestamp)>,
     /// With a worker. In memory only (DESIGN section 2): it becomes history with its completion.
     pub started: Option<TaskStarted>,
+    /// It exists for updates alone and only in memory: it becomes history when something must be stored,
+    /// and leaves no trace when it brings nothing (behaviour, section 7.2).
+    pub speculative: bool,
 }
 
 /// A workflow task's start.
@@ -53,16 +60,27 @@ pub struct Sticky {
 }
 
 impl PendingWorkflowTask {
-    /// Whether the task's events are not in history.
+    /// Whether it follows one that failed, so that its events are not in history.
     pub fn is_transient(&self) -> bool {
         self.attempt > 1
     }
 
-    /// When it times out: start-to-close once started, schedule-to-start on a sticky queue.
+    /// Whether the task's scheduled event is not in history.
+    pub fn is_unwritten(&self) -> bool {
+        self.is_transient() || self.speculative
+    }
+
+    /// When it times out: start-to-close once started, schedule-to-start on a sticky queue or when it is
+    /// speculative.
     pub fn due(&self) -> Option<Timestamp> {
         match &self.started {
             Some(started) => Some(started.time.after(self.timeout)),
-            None => self.sticky_offered.as_ref().map(|(_, at)| *at),
+            None => match &self.sticky_offered {
+                Some((_, at)) => Some(*at),
+                None => self
+                    .speculative
+                    .then(|| self.scheduled_time.after(SPECULATIVE_SCHEDULE_TO_START)),
+            },
         }
     }
 }

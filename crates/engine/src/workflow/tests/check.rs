@@ -185,6 +185,7 @@ pub(super) fn nothing_is_forgotten(
 
 fn workflow_task(run: &Run, effects: &[Effect]) -> Result<(), Broken> {
     let core = &run.state.core;
+    updates(&run.state)?;
     let Some(task) = &core.workflow_task else {
         if !core.buffered.is_empty() {
             return Err("events are buffered and no workflow task will flush them".to_owned());
@@ -206,6 +207,16 @@ fn workflow_task(run: &Run, effects: &[Effect]) -> Result<(), Broken> {
             ));
         }
     }
+    if task.speculative {
+        if task.scheduled_event_id != core.next_event_id || !core.buffered.is_empty() {
+            return Err("something was stored beside a speculative task".to_owned());
+        }
+        if run.state.next_deadline().is_none() {
+            return Err("a speculative workflow task would wait for ever".to_owned());
+        }
+        // A restart forgets it, together with the updates that it is for.
+        return Ok(());
+    }
     let offered = effects.iter().any(|effect| {
         matches!(effect, Effect::OfferWorkflowTask(o)
             if o.scheduled_event_id == task.scheduled_event_id && o.attempt == task.attempt)
@@ -215,6 +226,27 @@ fn workflow_task(run: &Run, effects: &[Effect]) -> Result<(), Broken> {
     } else {
         Err("a workflow task would not be offered after a restart".to_owned())
     }
+}
+
+/// An admitted update has a workflow task that brings it to a worker.
+fn updates(state: &State) -> Result<(), Broken> {
+    for update in &state.volatile.admitted {
+        if state.completed_updates.contains(&*update.id)
+            || (update.request.is_some() && state.updates.contains(&*update.id))
+        {
+            return Err(format!("update {} is admitted and more", update.id));
+        }
+        let first_task_comes = match state.core.first_task {
+            FirstTask::Scheduled => false,
+            FirstTask::AwaitsParent => true,
+            FirstTask::Delayed(_) => update.request.is_none(),
+        };
+        // A paused run has no task before it goes on.
+        if state.core.workflow_task.is_none() && !first_task_comes && !state.is_paused() {
+            return Err(format!("nothing brings update {} to a worker", update.id));
+        }
+    }
+    Ok(())
 }
 
 /// A table's index says what its entries say.

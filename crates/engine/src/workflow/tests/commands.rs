@@ -8,8 +8,10 @@ use proto::temporal::api::common::v1::{ActivityType, WorkflowExecution};
 use proto::temporal::api::enums::v1::{CommandType, ParentClosePolicy};
 use proto::temporal::api::taskqueue::v1::StickyExecutionAttributes;
 use proto::temporal::api::workflowservice::v1::RespondWorkflowTaskCompletedRequest;
+use proto::temporal::api::workflowservice::v1::respond_workflow_task_completed_request::Capabilities;
 
 use super::requests::{self, payloads, queue, workflow_type};
+use super::updates;
 use super::words::Words;
 
 /// `commands=(...) sticky=Q sticky-timeout=5s force-new return-new`.
@@ -24,6 +26,14 @@ pub(super) fn completion(words: &mut Words) -> RespondWorkflowTaskCompletedReque
     });
     RespondWorkflowTaskCompletedRequest {
         commands: words.list("commands").into_iter().map(command).collect(),
+        messages: words
+            .list("messages")
+            .into_iter()
+            .map(updates::message)
+            .collect(),
+        capabilities: words.flag("takes-again").then_some(Capabilities {
+            discard_speculative_workflow_task_with_events: true,
+        }),
         identity: "worker".to_owned(),
         sticky_attributes: sticky,
         force_create_new_workflow_task: words.flag("force-new"),
@@ -36,6 +46,9 @@ pub(super) fn completion(words: &mut Words) -> RespondWorkflowTaskCompletedReque
 /// One command. `Bare type=StartTimer` is one without its attributes.
 fn command(mut words: Words) -> Command {
     let name = words.verb().expect("a command has a name");
+    if name == "Message" {
+        return updates::protocol_message(&mut words);
+    }
     let (kind, attributes) = attributes(&name, &mut words);
     words.end().expect("a known part of a command");
     Command {

@@ -185,6 +185,7 @@ fn taken_once(script: &Script) -> Result<(), String> {
 struct Dice(u64);
 
 const IDS: [&str; 4] = ["w", "x", "y", "z"];
+const UPDATES: [&str; 5] = ["u1", "u2", "u3", "u4", "u5"];
 
 impl Dice {
     fn roll(&mut self) -> u64 {
@@ -224,6 +225,7 @@ impl Dice {
         line += &self.maybe(30, &["blob=150"]);
         line += &self.maybe(20, &["signals=3"]);
         line += &self.maybe(20, &["heartbeat=5s"]);
+        line += &self.maybe(30, &["updates=1", "updates-total=2", "updates-size=100"]);
         line
     }
 
@@ -246,7 +248,8 @@ impl Dice {
         };
         match self.below(100) {
             0..=1 => self.signal_with_start(),
-            2..=10 => self.signal(&label),
+            2..=7 => self.signal(&label),
+            8..=10 => self.update(&label),
             11 => format!("cancel wf={label}"),
             12 if self.chance(40) => format!("terminate wf={label}"),
             12..=13 => format!("reset-sticky wf={label}"),
@@ -345,6 +348,53 @@ impl Dice {
         }
     }
 
+    fn update(&mut self, label: &str) -> String {
+        let id = self.pick(&UPDATES);
+        match self.below(10) {
+            0..=1 => {
+                let conflict = ["", "conflict=UseExisting", "conflict=TerminateExisting"];
+                let (wf, conflict) = (self.pick(&IDS), self.pick(&conflict));
+                format!("update-with-start wf={wf} id={id} {conflict}")
+            }
+            2 => format!("readmit wf={label} id={id}"),
+            _ => format!("update wf={label} id={id}"),
+        }
+    }
+
+    /// What a worker says of the updates that it has, mostly; sometimes of others.
+    fn messages(&mut self, script: &Script, run: usize) -> Vec<String> {
+        let state = &script.world.runs[run].state;
+        let mut messages = Vec::new();
+        for update in &state.volatile.admitted {
+            match self.below(10) {
+                0..=2 => messages.push(format!("Reject id={}", update.id)),
+                3..=5 => messages.push(format!("Accept id={}", update.id)),
+                6..=8 => {
+                    messages.push(format!("Accept id={}", update.id));
+                    messages.push(format!("Complete id={} result=1", update.id));
+                }
+                _ => {}
+            }
+        }
+        for (id, _) in state.updates.iter() {
+            if self.chance(50) {
+                messages.push(format!("Complete id={id}{}", self.maybe(50, &["result=2"])));
+            }
+        }
+        if self.chance(5) {
+            let id = self.pick(&UPDATES);
+            let kinds = [
+                "Accept",
+                "Accept with-request",
+                "Reject",
+                "Complete",
+                "Request",
+            ];
+            messages.push(format!("{} id={id}", self.pick(&kinds)));
+        }
+        messages
+    }
+
     fn poll(&mut self, label: &str) -> String {
         let mut line = format!("worker polls wf={label}");
         line += &self.maybe(60, &["as=t1", "as=t2", "as=t3", "as=t4"]);
@@ -380,6 +430,18 @@ impl Dice {
         for _ in 0..self.below(5) {
             commands.push(self.command(script, run));
         }
+        let messages = self.messages(script, run);
+        for message in &messages {
+            if self.chance(30) {
+                let mut words = message.split(' ');
+                let kind = words.next().unwrap_or("").to_lowercase();
+                let id = message
+                    .split("id=")
+                    .nth(1)
+                    .and_then(|rest| rest.split(' ').next());
+                commands.push(format!("Message id={}/{kind}", id.unwrap_or("")));
+            }
+        }
         if self.chance(14) {
             commands.push(self.close());
         }
@@ -390,6 +452,10 @@ impl Dice {
         if !commands.is_empty() {
             line += &format!(" commands=({})", commands.join(", "));
         }
+        if !messages.is_empty() {
+            line += &format!(" messages=({})", messages.join(", "));
+        }
+        line += &self.maybe(30, &["takes-again"]);
         line += &self.maybe(30, &["sticky=s1", "sticky=s1 sticky-timeout=2s"]);
         line += &self.maybe(15, &["force-new"]);
         line += &self.maybe(15, &["return-new"]);

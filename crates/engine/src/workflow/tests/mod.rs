@@ -14,6 +14,7 @@ mod requests;
 mod script;
 mod show;
 mod show_event;
+mod updates;
 mod words;
 mod worker;
 mod world;

@@ -255,6 +255,13 @@ pub(super) fn limits(words: &mut Words, limits: &mut Limits) {
         "external-cancels",
         &mut limits.pending_cancel_requests_max,
     );
+    size(words, "updates", &mut limits.updates_in_flight_max);
+    size(
+        words,
+        "updates-size",
+        &mut limits.updates_in_flight_size_max,
+    );
+    size(words, "updates-total", &mut limits.updates_total_max);
     let count = |words: &mut Words, key: &str, to: &mut i64| {
         *to = words.number(key).unwrap_or(*to);
     };

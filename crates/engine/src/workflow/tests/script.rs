@@ -10,7 +10,7 @@ use super::show::{Line, Show};
 use super::show_event;
 use super::words::{Words, span};
 use super::world::{Broken, Delivered, Mail, World};
-use super::{operator, requests};
+use super::{operator, requests, updates};
 use crate::rejection::Rejection;
 use crate::time::Timestamp;
 use crate::workflow::input::{Input, RequestCancel};
@@ -87,6 +87,10 @@ impl Script {
             "start" => self.start(&mut words),
             "signal-with-start" => self.signal_with_start(&mut words),
             "signal" => self.signal(&mut words),
+            "update" => self.update(&mut words),
+            "update-with-start" => self.update_with_start(&mut words),
+            "stage" => self.stage(&mut words),
+            "readmit" => self.readmit(&mut words),
             "cancel" => self.cancel(&mut words),
             "terminate" => self.terminate(&mut words),
             "reset-sticky" => {
@@ -215,6 +219,7 @@ impl Script {
             Reply::Done | Reply::Signaled | Reply::ActivityTaskFailed | Reply::PeerAnswer(_) => {
                 String::new()
             }
+            Reply::Update(stage) => format!("update {}\n", updates::stage(stage)),
             Reply::WorkflowTask(task) => self.show().workflow_task(task),
             Reply::ActivityTask(task) => self.show().activity_task(task),
             Reply::WorkflowTaskCompleted(reply) => self.completed_reply(reply),
@@ -242,10 +247,13 @@ impl Script {
         for task in &reply.activity_tasks {
             text.push_str(&self.show().activity_task(task));
         }
+        if reply.reset_history_event_id > 0 {
+            text += &format!("reply reset={}\n", reply.reset_history_event_id);
+        }
         text
     }
 
-    fn started(&self, reply: Result<StartReply, Rejection>) -> String {
+    pub(super) fn started(&self, reply: Result<StartReply, Rejection>) -> String {
         let reply = match reply {
             Ok(reply) => reply,
             Err(rejection) => return self.rejected(&rejection),
@@ -410,7 +418,10 @@ impl Script {
     fn query(&mut self, words: &mut Words) -> Played {
         let run = self.target(words)?;
         let condition = requests::reject_condition(&words.text_or("reject", "None"));
-        Ok(match query::route(&self.world.runs[run].state, condition) {
+        let wait = words.span("wait").unwrap_or_default();
+        let deadline = self.world.now.after(wait);
+        let state = &self.world.runs[run].state;
+        Ok(match query::route(state, condition, deadline) {
             Ok(route) => format!("route {route:?}\n"),
             Err(rejection) => self.rejected(&rejection),
         })

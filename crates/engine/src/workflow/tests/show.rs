@@ -16,8 +16,8 @@ use proto::temporal::api::workflowservice::v1::{
 use uuid::Uuid;
 
 use super::script::since;
-use super::show_event;
 use super::world::{Happened, Run};
+use super::{show_event, updates};
 use crate::time::{Timestamp, duration};
 use crate::workflow::command::camel;
 use crate::workflow::input::Peer;
@@ -56,6 +56,10 @@ impl<'a> Show<'a> {
         }
         for effect in &step.effects {
             let _ = writeln!(out, "{}", self.effect(effect));
+        }
+        for news in &step.updates {
+            let stage = updates::stage(&news.stage);
+            let _ = writeln!(out, "tell {} {stage}", news.update_id);
         }
         self.masked(&out)
     }
@@ -136,6 +140,10 @@ impl<'a> Show<'a> {
             }
             ChangeKind::InternalSearchAttributes(_) => line.word("internal search attributes"),
             ChangeKind::ParentReady(_) => line.word("parent ready"),
+            ChangeKind::UpdateRejected(id) => {
+                line.word("update rejected");
+                line.text("id", id);
+            }
             ChangeKind::ParentAsked(_) => line.word("parent asked"),
             ChangeKind::WorkflowTaskDropped(_) => line.word("workflow task dropped"),
             ChangeKind::ActivityPaused(a) => {
@@ -216,6 +224,9 @@ impl<'a> Show<'a> {
         let mut out = line.0 + "\n";
         for event in &task.unstored {
             let _ = writeln!(out, "  {}", self.event(event));
+        }
+        for message in &task.messages {
+            let _ = writeln!(out, "  {}", updates::sent(message));
         }
         self.masked(&out)
     }

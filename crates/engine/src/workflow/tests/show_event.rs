@@ -17,6 +17,7 @@ use proto::temporal::api::history::v1::{
 
 use super::script::spelled;
 use super::show::{Line, payload_text};
+use super::updates;
 use crate::time::duration;
 use crate::workflow::command::camel;
 
@@ -117,6 +118,21 @@ pub(super) fn attributes(line: &mut Line, event: &HistoryEvent) {
         }
         A::WorkflowExecutionOptionsUpdatedEventAttributes(a) => {
             line.text("request", &a.attached_request_id);
+        }
+        A::WorkflowExecutionUpdateAdmittedEventAttributes(a) => {
+            let meta = a.request.iter().filter_map(|r| r.meta.as_ref()).next();
+            line.text("id", meta.map_or("", |meta| &meta.update_id));
+            line.word(&format!("{:?}", a.origin()));
+        }
+        A::WorkflowExecutionUpdateAcceptedEventAttributes(a) => {
+            line.text("id", &a.protocol_instance_id);
+            line.id("after", a.accepted_request_sequencing_event_id);
+            line.flag("without-request", a.accepted_request.is_none());
+        }
+        A::WorkflowExecutionUpdateCompletedEventAttributes(a) => {
+            line.text("id", a.meta.as_ref().map_or("", |meta| &meta.update_id));
+            line.id("accepted", a.accepted_event_id);
+            line.word(&updates::outcome_text(a.outcome.as_ref()));
         }
         _ => activities(line, attributes),
     }

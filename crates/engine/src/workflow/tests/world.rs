@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use prost::Message as _;
+use proto::temporal::api::history::v1::history_event::Attributes;
 use uuid::Uuid;
 
 use super::audit::Audit;
@@ -17,9 +18,11 @@ use crate::search_attributes::SearchAttributeType;
 use crate::time::Timestamp;
 use crate::workflow::input::{Input, Peer, PeerAnswer};
 use crate::workflow::record::Record;
+use crate::workflow::step::Step;
 use crate::workflow::transition::{
     ActivityTaskOffer, Effect, NewRun, Reply, Send, Transition, WorkflowTask, WorkflowTaskOffer,
 };
+use crate::workflow::update::UpdateNews;
 use crate::workflow::{
     self, StartInput, StartReply, State, peer_answer_for_missing, ready, snapshot, start,
 };
@@ -82,6 +85,7 @@ pub(super) struct Happened {
     pub(super) run: usize,
     pub(super) record: Option<Record>,
     pub(super) effects: Vec<Effect>,
+    pub(super) updates: Vec<UpdateNews>,
 }
 
 /// Why a step broke an invariant.
@@ -170,6 +174,21 @@ impl World {
         }
     }
 
+    /// Writes an event as a reset does that carries it over, and schedules the workflow task that follows.
+    pub(super) fn reapply(&mut self, run: usize, attributes: Attributes) -> Result<(), Broken> {
+        let mut now = self.moment();
+        let env = Env {
+            namespace: &self.namespace,
+            limits: &self.limits,
+        };
+        let mut step = Step::begin(&mut self.runs[run].state, &mut now, env);
+        step.write(attributes);
+        step.ensure_workflow_task();
+        let transition = step.finish(Ok(Reply::Done));
+        self.task_id = now.task_id;
+        self.committed(run, transition).map(drop)
+    }
+
     /// A start, a signal with start, or the start of a child.
     pub(super) fn start(
         &mut self,
@@ -214,7 +233,8 @@ impl World {
         if let Some(record) = &transition.record {
             self.runs[run].append(record)?;
         }
-        self.carry_out(run, transition.record, transition.effects);
+        let updates = transition.updates;
+        self.carry_out(run, transition.record, transition.effects, updates);
         if let Some(new_run) = transition.successor {
             self.opened(*new_run)?;
         }
@@ -235,7 +255,7 @@ impl World {
         run.append(&new_run.record)?;
         self.runs.push(run);
         let index = self.runs.len() - 1;
-        self.carry_out(index, Some(new_run.record), new_run.effects);
+        self.carry_out(index, Some(new_run.record), new_run.effects, Vec::new());
         self.runs[index].check(self.now)?;
         check::one_open_run(&self.runs)
     }
@@ -260,7 +280,13 @@ impl World {
         }
     }
 
-    fn carry_out(&mut self, run: usize, record: Option<Record>, effects: Vec<Effect>) {
+    fn carry_out(
+        &mut self,
+        run: usize,
+        record: Option<Record>,
+        effects: Vec<Effect>,
+        updates: Vec<UpdateNews>,
+    ) {
         for effect in &effects {
             match effect {
                 Effect::OfferWorkflowTask(offer) => {
@@ -281,6 +307,7 @@ impl World {
             run,
             record,
             effects,
+            updates,
         });
     }
 
@@ -347,7 +374,7 @@ impl World {
             run.workflow_offer = None;
             run.activity_offers.clear();
             let effects = ready(&mut run.state, self.now);
-            self.carry_out(index, None, effects);
+            self.carry_out(index, None, effects, Vec::new());
             self.runs[index].check(self.now)?;
         }
         Ok(())

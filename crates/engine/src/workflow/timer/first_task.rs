@@ -9,7 +9,12 @@ pub(super) fn release(step: &mut Step<'_>) {
     if let FirstTask::Delayed(at) = step.state.core.first_task
         && at <= step.now.time
     {
-        step.schedule_workflow_task();
+        // One that exists for an update is the first one now.
+        if step.state.core.workflow_task.is_some() {
+            step.write_speculative_task();
+        } else {
+            step.schedule_workflow_task();
+        }
     }
     if step
         .state

@@ -22,6 +22,7 @@ pub(super) fn time_out(step: &mut Step<'_>) {
         return;
     }
     let scheduled_event_id = task.scheduled_event_id;
+    step.write_speculative_task();
     step.write(Attributes::WorkflowTaskTimedOutEventAttributes(
         WorkflowTaskTimedOutEventAttributes {
             scheduled_event_id,

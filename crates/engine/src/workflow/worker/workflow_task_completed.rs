@@ -14,13 +14,14 @@ use crate::ids::EventId;
 use crate::rejection::Rejection;
 use crate::time::duration;
 use crate::workflow::close;
-use crate::workflow::command::{self, BadCommand, Context};
+use crate::workflow::command::{self, BadCommand, Context, protocol_message};
 use crate::workflow::input::WorkflowTaskCompleted;
 use crate::workflow::record::{ChangeKind, Sticky};
 use crate::workflow::state::State;
 use crate::workflow::step::Step;
 use crate::workflow::token::WorkflowTaskToken;
 use crate::workflow::transition::{Reply, Transition, WorkflowTaskCompletedReply};
+use crate::workflow::update;
 
 pub(crate) fn complete(
     mut step: Step<'_>,
@@ -49,7 +50,14 @@ pub(crate) fn complete(
         .map(|task| task.original_scheduled_time);
     let unhandled = !step.state.core.buffered.is_empty();
     let before = step.savepoint();
-    let Some(completed_event_id) = record_completed(&mut step, &request) else {
+    let mut reply = WorkflowTaskCompletedReply::default();
+    let completed_event_id = if leaves_no_trace(&step, &request) {
+        step.state.core.workflow_task = None;
+        reply.reset_history_event_id = step.state.core.previous_started_event_id;
+        0
+    } else if let Some(completed_event_id) = record_completed(&mut step, &request) {
+        completed_event_id
+    } else {
         return step.reject(Rejection::WorkflowTaskNotFound);
     };
     set_sticky(&mut step, &request);
@@ -59,32 +67,48 @@ pub(crate) fn complete(
         identity: request.identity.clone(),
         eager: Vec::new(),
         unhandled,
+        messages: request.messages,
     };
-    for command in request.commands {
-        if let Err(bad) = command::carry_out(&mut step, &mut context, command) {
-            step.undo_to(before);
-            return bad_command(step, bad, &request.identity);
-        }
+    let carried_out = request
+        .commands
+        .into_iter()
+        .try_for_each(|command| command::carry_out(&mut step, &mut context, command))
+        .and_then(|()| protocol_message::receive_rest(&mut step, &mut context));
+    if let Err(bad) = carried_out {
+        step.undo_to(before);
+        return bad_command(step, bad, &request.identity);
     }
-    let mut reply = WorkflowTaskCompletedReply::default();
     if step.state.is_open() {
+        if !request.force_create_new_workflow_task {
+            update::reject_unprocessed(&mut step);
+        }
         let news = step.flush_buffer();
+        let inline = request.return_new_workflow_task;
         if step.state.is_paused() {
             step.state.volatile.close_contended = false;
         } else if news || request.force_create_new_workflow_task {
             step.state.volatile.close_contended &= news;
-            follow_up(
-                &mut step,
-                request.return_new_workflow_task,
-                &request.identity,
-                &mut reply,
-            );
+            let next = Next {
+                inline,
+                speculative: false,
+                resend: !request.force_create_new_workflow_task,
+            };
+            follow_up(&mut step, next, &request.identity, &mut reply);
             if heartbeat && request.force_create_new_workflow_task {
                 // A heartbeat keeps the clock of the task that it prolongs (behaviour, section 4.7).
                 keep_original_time(&mut step, original_scheduled_time);
             }
         } else {
             step.state.volatile.close_contended = false;
+            if update::any_to_send(step.state) {
+                // Updates that came while this task was started.
+                let next = Next {
+                    inline,
+                    speculative: inline,
+                    resend: true,
+                };
+                follow_up(&mut step, next, &request.identity, &mut reply);
+            }
         }
         for scheduled_event_id in context.eager {
             reply.activity_tasks.extend(activity_task_started::eager(
@@ -97,6 +121,29 @@ pub(crate) fn complete(
         reply.workflow_task_follows = true;
     }
     step.done(Reply::WorkflowTaskCompleted(Box::new(reply)))
+}
+
+/// Whether a speculative task vanishes: it led to nothing but rejections, and the worker need not be told
+/// anything that it could not be told again (behaviour, section 7.2).
+fn leaves_no_trace(step: &Step<'_>, request: &RespondWorkflowTaskCompletedRequest) -> bool {
+    let core = &step.state.core;
+    if !core.workflow_task.as_ref().is_some_and(|t| t.speculative)
+        || !request.commands.is_empty()
+        || request.force_create_new_workflow_task
+    {
+        return false;
+    }
+    let capabilities = request.capabilities.as_ref();
+    let takes_events_again =
+        capabilities.is_some_and(|c| c.discard_speculative_workflow_task_with_events);
+    let events_max = if takes_events_again {
+        step.env.limits.speculative_events_max
+    } else {
+        0
+    };
+    // After the last started event come its completion and what happened since.
+    let events = core.next_event_id - core.previous_started_event_id - 2;
+    events <= events_max && request.messages.iter().all(protocol_message::is_rejection)
 }
 
 /// Whether a token is of the task that is started now; all of it must match.
@@ -114,6 +161,9 @@ pub(crate) fn holds_task(state: &State, token: &WorkflowTaskToken) -> bool {
 
 /// Errors in the sequence leave the task started and write nothing (behaviour, section 4.3).
 fn check_sequence(request: &RespondWorkflowTaskCompletedRequest) -> Result<(), Rejection> {
+    for message in &request.messages {
+        protocol_message::check(message)?;
+    }
     let commands = &request.commands;
     for (index, command) in commands.iter().enumerate() {
         let kind = CommandType::try_from(command.command_type).unwrap_or(CommandType::Unspecified);
@@ -229,21 +279,36 @@ fn set_sticky(step: &mut Step<'_>, request: &RespondWorkflowTaskCompletedRequest
 /// What the reference shows as the claim of a task that was started inline.
 const INLINE_REQUEST_ID: &str = "request-from-RespondWorkflowTaskCompleted";
 
-/// Schedules the next workflow task, and starts it inline if the worker asked for that.
+/// What workflow task follows a completion.
+struct Next {
+    /// Started inline, because the worker asked for that.
+    inline: bool,
+    /// There is nothing to store for it.
+    speculative: bool,
+    /// It brings again what the completed one brought and did not answer.
+    resend: bool,
+}
+
+/// Schedules the next workflow task.
 fn follow_up(
     step: &mut Step<'_>,
-    inline: bool,
+    next: Next,
     identity: &str,
     reply: &mut WorkflowTaskCompletedReply,
 ) {
     reply.workflow_task_follows = true;
-    if !inline {
+    if !next.inline {
         step.schedule_workflow_task();
         return;
     }
-    step.schedule_workflow_task_quietly();
+    if next.speculative {
+        step.schedule_speculative_workflow_task();
+    } else {
+        step.schedule_workflow_task_quietly();
+    }
     // The worker has everything up to the task that it completes now.
-    reply.workflow_task = workflow_task_started::begin(step, identity, INLINE_REQUEST_ID, true);
+    reply.workflow_task =
+        workflow_task_started::begin(step, identity, INLINE_REQUEST_ID, true, next.resend);
 }
 
 fn keep_original_time(step: &mut Step<'_>, original: Option<crate::time::Timestamp>) {
@@ -268,8 +333,10 @@ fn bad_command(
     let rejection = Rejection::invalid(bad.wire_message());
     if transient && !unhandled && !bad.ends_workflow {
         // Nothing is written for a later attempt: the task stays started until it times out.
-        return step.reject(rejection);
+        update::abort_sent(&mut step);
+        return Ok(step.finish(Err(rejection)));
     }
+    update::abort_sent(&mut step);
     if bad.ends_workflow {
         let message = bad.wire_message();
         workflow_task_failed::record(&mut step, bad.cause, Some(bad.failure()), identity, "");

@@ -13,12 +13,12 @@ use crate::rejection::Rejection;
 use crate::time::{Timestamp, wire};
 use crate::workflow::client::reset_sticky;
 use crate::workflow::input::StartWorkflowTask;
-use crate::workflow::open::normal_queue;
 use crate::workflow::state::State;
 use crate::workflow::state::workflow_task::{PendingWorkflowTask, TaskStarted};
-use crate::workflow::step::{Extras, Step};
+use crate::workflow::step::{Extras, Step, workflow_task_queue};
 use crate::workflow::token::WorkflowTaskToken;
 use crate::workflow::transition::{Reply, Transition, WorkflowTask};
+use crate::workflow::update;
 
 pub(crate) fn start(
     mut step: Step<'_>,
@@ -67,18 +67,21 @@ pub(crate) fn start(
         step.state.core.workflow_task_attempt = 1;
         step.schedule_workflow_task_quietly();
     }
-    match begin(&mut step, &claim.identity, &claim.request_id, claim.sticky) {
+    let (identity, request_id) = (&claim.identity, &claim.request_id);
+    match begin(&mut step, identity, request_id, claim.sticky, true) {
         Some(task) => step.done(Reply::WorkflowTask(Box::new(task))),
         None => step.reject(Rejection::TaskGone),
     }
 }
 
-/// Marks the pending workflow task as started and says what the worker gets.
+/// Marks the pending workflow task as started and says what the worker gets. `resend`: also updates that an
+/// earlier task brought.
 pub(crate) fn begin(
     step: &mut Step<'_>,
     identity: &str,
     request_id: &str,
     sticky: bool,
+    resend: bool,
 ) -> Option<WorkflowTask> {
     let time = step.time();
     let suggest = suggest_continue_as_new(step);
@@ -86,7 +89,7 @@ pub(crate) fn begin(
     let history_size = core.history_size;
     let next_event_id = core.next_event_id;
     let task = core.workflow_task.as_mut()?;
-    let event_id = if task.is_transient() {
+    let event_id = if task.is_unwritten() {
         next_event_id + 1
     } else {
         next_event_id
@@ -99,7 +102,8 @@ pub(crate) fn begin(
         history_size,
         suggest: suggest.into(),
     });
-    answer(step.state, sticky)
+    let messages = update::send(step.state, event_id, resend);
+    answer(step.state, sticky).map(|task| WorkflowTask { messages, ..task })
 }
 
 /// Reasons to advise continue-as-new (behaviour, section 3.2).
@@ -112,6 +116,9 @@ fn suggest_continue_as_new(step: &Step<'_>) -> Vec<i32> {
     if core.next_event_id > limits.history_count_suggest {
         reasons.push(SuggestContinueAsNewReason::TooManyHistoryEvents as i32);
     }
+    if step.state.updates_total() >= limits.updates_suggest() {
+        reasons.push(SuggestContinueAsNewReason::TooManyUpdates as i32);
+    }
     reasons
 }
 
@@ -120,7 +127,7 @@ fn answer(state: &State, sticky: bool) -> Option<WorkflowTask> {
     let (task, started) = state.started_workflow_task()?;
     let previous = state.core.previous_started_event_id;
     let mut unstored = Vec::new();
-    if task.is_transient() {
+    if task.is_unwritten() {
         unstored.push(scheduled_event(state, task));
     }
     unstored.push(started_event(task, started));
@@ -144,6 +151,7 @@ fn answer(state: &State, sticky: bool) -> Option<WorkflowTask> {
         history_from: if sticky { previous + 1 } else { 1 },
         history_to: state.last_event_id(),
         unstored,
+        messages: update::sent(state, started.event_id),
     })
 }
 
@@ -163,7 +171,7 @@ fn scheduled_id(state: &State, task: &PendingWorkflowTask) -> EventId {
     }
 }
 
-/// The scheduled event of a transient task, as it will be when the task completes.
+/// The scheduled event of a transient or speculative task, as it will be when the task completes.
 pub(crate) fn scheduled_event(state: &State, task: &PendingWorkflowTask) -> HistoryEvent {
     HistoryEvent {
         event_id: state.core.next_event_id,
@@ -171,7 +179,7 @@ pub(crate) fn scheduled_event(state: &State, task: &PendingWorkflowTask) -> Hist
         event_type: EventType::WorkflowTaskScheduled as i32,
         attributes: Some(Attributes::WorkflowTaskScheduledEventAttributes(
             WorkflowTaskScheduledEventAttributes {
-                task_queue: Some(normal_queue(&state.core.start.task_queue)),
+                task_queue: Some(workflow_task_queue(state)),
                 start_to_close_timeout: Some(wire(task.timeout)),
                 attempt: task.attempt,
             },
@@ -218,12 +226,12 @@ pub(crate) struct Recorded {
     pub(crate) started_event_id: EventId,
 }
 
-/// Makes a started task's start (and a transient one's schedule) history: it is about to end.
+/// Makes a started task's start (and a transient or speculative one's schedule) history: it is about to end.
 pub(crate) fn record(step: &mut Step<'_>) -> Option<Recorded> {
     let task = step.state.core.workflow_task.clone()?;
     let started = task.started.clone()?;
     let mut scheduled_event_id = task.scheduled_event_id;
-    if task.is_transient() {
+    if task.is_unwritten() {
         let event = scheduled_event(step.state, &task);
         let time: Timestamp = task.scheduled_time;
         if let Some(attributes) = event.attributes {
