@@ -50,7 +50,12 @@ def test_the_path_overrides_the_body(w, prefix):
     w.begin()
     answer = post(
         workflow(w, prefix) + "/signal/go",
-        {"workflowExecution": {"workflowId": "other"}, "signalName": "other", "input": [7]},
+        {
+            "workflowExecution": {"workflowId": "other"},
+            "signalName": "other",
+            "input": [7],
+            "requestId": "r",
+        },
     )
     assert answer.status == 200, answer.text
     w.expect("""
@@ -58,7 +63,7 @@ def test_the_path_overrides_the_body(w, prefix):
         2 WorkflowTaskScheduled
         3 WorkflowTaskStarted
         4 WorkflowTaskCompleted
-        5 WorkflowExecutionSignaled signal_name=go input='7' identity=- header=- request_id=- \
+        5 WorkflowExecutionSignaled signal_name=go input='7' identity=- header=- request_id=r \
 external_workflow_execution=-
         6 WorkflowTaskScheduled attempt=1
     """)
@@ -148,6 +153,7 @@ def test_query_parameters(w):
     path = workflow(w) + "/history"
     assert get(workflow(w), **{"execution.runId": "zz"}).json["message"] == "Invalid RunId."
     assert get(workflow(w), **{"execution.run_id": w.run_id}).status == 200
+    w.signal("s", 1)
     first = get(path, maximumPageSize=1).json
     assert base64.b64decode(first["nextPageToken"])
     w.terminate()
@@ -165,7 +171,7 @@ def test_list_and_count(w):
 
     def listed():
         answer = get("/api/v1/namespaces/default/workflows", query=query).json
-        return [one["execution"]["runId"] for one in answer.get("executions", [])]
+        return [one["execution"]["runId"] for one in answer.get("executions", [])] or None
 
     assert eventually(listed) == [w.run_id]
     assert get("/namespaces/default/workflow-count", query=query).json == {"count": "1"}

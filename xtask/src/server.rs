@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 pub(crate) struct Server {
     child: Child,
     port: u16,
+    http_port: u16,
     folder: PathBuf,
 }
 
@@ -34,6 +35,7 @@ impl Server {
         let server = Self {
             child,
             port,
+            http_port,
             folder,
         };
         let deadline = Instant::now() + Duration::from_secs(20);
@@ -52,6 +54,11 @@ impl Server {
     /// Where it takes gRPC.
     pub(crate) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Where it takes HTTP.
+    pub(crate) fn http_address(&self) -> String {
+        format!("127.0.0.1:{}", self.http_port)
     }
 }
 

@@ -21,6 +21,7 @@ pub(crate) fn all() -> Result<(), String> {
         let server = Server::start()?;
         let mut suite = Command::new("tests/wire/run");
         suite.env("STEADFAST_ADDRESS", server.address());
+        suite.env("STEADFAST_HTTP_ADDRESS", server.http_address());
         suite.args([
             "-n",
             "4",

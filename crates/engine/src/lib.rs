@@ -9,12 +9,14 @@
 //! - [`matching`]: pairs ready tasks with waiting pollers.
 //! - [`nexus`]: endpoints, callbacks, and the protocol's failures and links.
 //! - [`visibility`]: list filters, from text to a tree.
+//! - [`batch`]: one operation on many executions.
 //! - [`retry`], [`cron`], [`search_attributes`], [`limits`]: rules that several verbs share.
 //! - [`time`], [`ids`], [`rejection`], [`field_mask`]: values.
 
 // Deprecated fields of the API are still part of it.
 #![allow(deprecated)]
 
+pub mod batch;
 pub mod cron;
 pub mod execution;
 pub mod field_mask;

@@ -61,6 +61,14 @@ pub struct Limits {
     /// `history.discardSpeculativeWorkflowTaskMaximumEventsCount`: a speculative workflow task that brought
     /// more events is stored also when it led to nothing.
     pub speculative_events_max: i64,
+    /// `worker.batcherRPS`: calls a second of one batch operation.
+    pub batch_rate_max: u32,
+    /// `worker.batcherConcurrency`: calls at a time of one batch operation.
+    pub batch_concurrency: usize,
+    /// `frontend.MaxConcurrentBatchOperationPerNamespace`.
+    pub batches_running_max: usize,
+    /// `frontend.MaxExecutionCountBatchOperationPerNamespace`: executions that a request may name.
+    pub batch_executions_max: usize,
     /// Bytes of one search-attribute value (`limit.searchAttributesSizeOfValueLimit`).
     pub search_attribute_value_max: usize,
     /// Bytes of all search attributes (`limit.searchAttributesTotalSizeLimit`).
@@ -111,6 +119,10 @@ impl Default for Limits {
             updates_total_max: 2000,
             updates_suggest_threshold: 0.9,
             speculative_events_max: 10,
+            batch_rate_max: 50,
+            batch_concurrency: 5,
+            batches_running_max: 1,
+            batch_executions_max: 1000,
             search_attribute_value_max: 2 << 10,
             search_attributes_total_max: 40 << 10,
             search_attributes_keys_max: 100,

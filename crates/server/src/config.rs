@@ -2,6 +2,7 @@
 //! so that scripts written for that one work.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
@@ -25,6 +26,18 @@ pub enum Command {
     /// The reference's spelling of `dev`.
     #[command(hide = true, subcommand)]
     Server(ServerCommand),
+    /// Serve for tests of workflows, in memory, with a clock that skips time. SDKs start it as `steadfast PORT`.
+    TestServer(TestServer),
+}
+
+/// Settings of `steadfast test-server`.
+#[derive(Debug, Clone, Args)]
+pub struct TestServer {
+    /// Port of the gRPC API.
+    pub port: u16,
+    /// Begin with a clock that may jump; by default it is locked, and tests unlock it.
+    #[arg(long)]
+    pub enable_time_skipping: bool,
 }
 
 /// The reference's spelling of `dev`.
@@ -35,10 +48,28 @@ pub enum ServerCommand {
 }
 
 impl CommandLine {
-    /// The settings of the server to run.
-    pub fn dev(self) -> Dev {
+    /// Reads a command line. One that begins with a port is the test server's: so SDKs start it.
+    ///
+    /// # Errors
+    /// What makes no sense.
+    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let mut arguments: Vec<OsString> = arguments.into_iter().collect();
+        let is_port = |argument: &OsString| {
+            argument
+                .to_str()
+                .is_some_and(|text| text.parse::<u16>().is_ok())
+        };
+        if arguments.get(1).is_some_and(is_port) {
+            arguments.insert(1, "test-server".into());
+        }
+        Self::try_parse_from(arguments)
+    }
+
+    /// The settings of the server to run, and of its clock if that may skip time.
+    pub fn dev(self) -> (Dev, Option<TestServer>) {
         match self.command {
-            Command::Dev(dev) | Command::Server(ServerCommand::StartDev(dev)) => *dev,
+            Command::Dev(dev) | Command::Server(ServerCommand::StartDev(dev)) => (*dev, None),
+            Command::TestServer(test) => (Dev::for_tests(test.port), Some(test)),
         }
     }
 }
@@ -131,7 +162,7 @@ pub struct Dev {
 }
 
 /// Flags of the reference that are taken, so that scripts work, and do nothing.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Taken and ignored")]
 pub struct Accepted {
     /// There are no pages to leave out.
@@ -169,6 +200,26 @@ pub struct Accepted {
 }
 
 impl Dev {
+    /// A server for tests: in memory, HTTP on any free port.
+    fn for_tests(port: u16) -> Self {
+        Self {
+            db_filename: PathBuf::new(),
+            in_memory: true,
+            port,
+            http_port: Some(0),
+            metrics_port: None,
+            ui_port: None,
+            ip: Ipv4Addr::LOCALHOST.into(),
+            ui_ip: None,
+            namespaces: Vec::new(),
+            search_attributes: Vec::new(),
+            dynamic_config_values: Vec::new(),
+            log_level: "warn".to_owned(),
+            log_format: LogFormat::Text,
+            accepted: Accepted::default(),
+        }
+    }
+
     /// Where HTTP is served: the port, and whether it was asked for.
     pub fn http_port(&self) -> (u16, bool) {
         match self.http_port {
@@ -246,7 +297,7 @@ mod tests {
     use super::*;
 
     fn parse(line: &str) -> Result<Dev, clap::Error> {
-        CommandLine::try_parse_from(line.split(' ')).map(CommandLine::dev)
+        CommandLine::read(line.split(' ').map(OsString::from)).map(|line| line.dev().0)
     }
 
     #[test]
@@ -277,6 +328,18 @@ mod tests {
         assert_eq!((dev.port, dev.http_port()), (7233, (7243, false)));
         assert!(dev.further_http_ports().is_empty());
         assert_eq!(dev.log_format, LogFormat::Text);
+    }
+
+    #[test]
+    fn sdks_start_a_test_server_with_a_port() {
+        let read = |line: &str| CommandLine::read(line.split(' ').map(OsString::from));
+        let (dev, test) = read("steadfast 7300").unwrap().dev();
+        assert_eq!((dev.port, dev.in_memory), (7300, true));
+        assert!(!test.unwrap().enable_time_skipping);
+        let (_, test) = read("steadfast 7300 --enable-time-skipping").unwrap().dev();
+        assert!(test.unwrap().enable_time_skipping);
+        assert!(read("steadfast dev --port 7300").unwrap().dev().1.is_none());
+        assert!(read("steadfast 99999").is_err());
     }
 
     #[test]

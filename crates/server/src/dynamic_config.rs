@@ -107,6 +107,17 @@ impl Settings {
             "history.discardspeculativeworkflowtaskmaximumeventscount" => {
                 limits.speculative_events_max = count()?;
             }
+            "worker.batcherrps" => {
+                let rate = u32::try_from(count()?).map_err(|_| wrong("a number"))?;
+                limits.batch_rate_max = rate;
+            }
+            "worker.batcherconcurrency" => limits.batch_concurrency = size()?,
+            "frontend.maxconcurrentbatchoperationpernamespace" => {
+                limits.batches_running_max = size()?;
+            }
+            "frontend.maxexecutioncountbatchoperationpernamespace" => {
+                limits.batch_executions_max = size()?;
+            }
             "history.longpollexpirationinterval" => self.history_wait = span()?,
             _ => return Err(SettingError::Unknown(name.to_owned())),
         }

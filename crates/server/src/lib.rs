@@ -3,15 +3,18 @@
 //! It knows `engine`, `store` and `proto`. Law: no rule about what a workflow may do lives here.
 //!
 //! - [`grpc`]: one file an RPC: validates, makes an input, shapes the answer.
+//! - [`batch`]: batch operations, which call the API for each of their targets.
 //! - [`node`]: one node put together; what the frontend calls.
 //! - [`shard`]: single writers; each owns the state of the executions of its slots.
 //! - [`matching`]: ready tasks meet waiting pollers.
+//! - [`time_skipping`]: a clock for tests, which jumps when nobody is at work.
 //! - [`waiters`]: who waits in memory for a query's answer; may forget all in a crash.
 
 // Deprecated fields of the API are still part of it.
 #![allow(deprecated)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod batch;
 pub mod config;
 pub mod dynamic_config;
 pub mod error;
@@ -23,6 +26,7 @@ pub mod nexus;
 pub mod node;
 pub mod shard;
 mod sync;
+pub mod time_skipping;
 pub mod visibility;
 pub mod waiters;
 pub mod wire;

@@ -5,14 +5,15 @@ use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Parser;
 use clap::error::ErrorKind;
-use steadfast::config::{CommandLine, Dev, LogFormat};
+use steadfast::batch;
+use steadfast::config::{CommandLine, Dev, LogFormat, TestServer};
 use steadfast::dynamic_config::{SettingError, Settings};
 use steadfast::grpc::{self, Frontend, SERVER_VERSION};
 use steadfast::http::{self, Metrics};
 use steadfast::namespaces::Namespaces;
 use steadfast::node::{Node, NodeOptions, SystemClock};
+use steadfast::time_skipping::TimeSkipping;
 use store::{MemoryStore, SqliteStore, Store};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -23,11 +24,12 @@ use tracing_subscriber::EnvFilter;
 const CACHE_BYTES_MAX: usize = 128 << 20;
 
 fn main() -> ExitCode {
-    let line = match CommandLine::try_parse() {
+    let line = match CommandLine::read(std::env::args_os()) {
         Ok(line) => line,
         Err(error) => return refused(&error),
     };
-    match run(line.dev()) {
+    let (dev, test) = line.dev();
+    match run(dev, test.as_ref()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             let _ = writeln!(std::io::stderr(), "error: {message}");
@@ -61,13 +63,14 @@ fn refused(error: &clap::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn run(dev: Dev) -> Result<(), String> {
+fn run(dev: Dev, test: Option<&TestServer>) -> Result<(), String> {
     log_to_stderr(&dev)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| format!("no threads can be started: {error}"))?;
-    runtime.block_on(serve(dev))
+    let skipping = test.map(|test| TimeSkipping::new(!test.enable_time_skipping));
+    runtime.block_on(serve(dev, skipping))
 }
 
 fn log_to_stderr(dev: &Dev) -> Result<(), String> {
@@ -90,7 +93,7 @@ fn log_to_stderr(dev: &Dev) -> Result<(), String> {
     Ok(())
 }
 
-async fn serve(dev: Dev) -> Result<(), String> {
+async fn serve(dev: Dev, skipping: Option<Arc<TimeSkipping>>) -> Result<(), String> {
     survive_file_size_limits()?;
     let settings = settings(&dev)?;
     // Ports first: a second server by mistake must not touch the first one's database.
@@ -117,11 +120,17 @@ async fn serve(dev: Dev) -> Result<(), String> {
     let search_attributes = dev.search_attributes();
     let namespaces = Namespaces::open(store.clone(), &dev.namespaces, &search_attributes);
     let namespaces = Arc::new(namespaces.await.map_err(cannot_start)?);
+    if skipping.is_some() {
+        keep_everything(&namespaces).await?;
+    }
     let options = NodeOptions {
         shard_count: 0,
         cache_bytes_max: CACHE_BYTES_MAX,
         limits: settings.limits.clone(),
-        clock: Arc::new(SystemClock),
+        clock: match &skipping {
+            Some(skipping) => skipping.clone(),
+            None => Arc::new(SystemClock),
+        },
         seed: uuid::Uuid::new_v4().as_u64_pair().0,
     };
     let node = Node::start(options, store, namespaces.clone())
@@ -137,7 +146,7 @@ async fn serve(dev: Dev) -> Result<(), String> {
         limits,
         history_wait,
     } = settings;
-    let frontend = Arc::new(Frontend::new(
+    let mut frontend = Frontend::new(
         node.clone(),
         namespaces,
         limits,
@@ -145,7 +154,13 @@ async fn serve(dev: Dev) -> Result<(), String> {
         address,
         http_address,
         stopping.clone(),
-    ));
+    );
+    if let Some(skipping) = skipping {
+        frontend.time_skipping = Some(skipping.clone());
+        tokio::spawn(skipping.run(node.shards.clone()));
+    }
+    let frontend = Arc::new(frontend);
+    batch::resume(&frontend).await.map_err(cannot_start)?;
     for listener in http_listeners {
         tokio::spawn(http::serve(
             listener,
@@ -169,6 +184,17 @@ async fn serve(dev: Dev) -> Result<(), String> {
     });
     node.stop().await;
     let _ = served.await;
+    Ok(())
+}
+
+/// Time that is skipped is no time in which anything grows old.
+async fn keep_everything(namespaces: &Namespaces) -> Result<(), String> {
+    const CENTURY_S: u64 = 100 * 365 * 24 * 3600;
+    for entry in namespaces.all() {
+        let changed =
+            namespaces.change(&entry.record.name, |record| record.retention_s = CENTURY_S);
+        changed.await.map_err(|error| error.to_string())?;
+    }
     Ok(())
 }
 

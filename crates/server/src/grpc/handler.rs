@@ -274,11 +274,13 @@ names_namespace!(
     CountWorkersRequest,
     CountWorkflowExecutionsRequest,
     DeleteWorkflowExecutionRequest,
+    DescribeBatchOperationRequest,
     DescribeTaskQueueRequest,
     DescribeWorkerRequest,
     DescribeWorkflowExecutionRequest,
     GetWorkflowExecutionHistoryRequest,
     GetWorkflowExecutionHistoryReverseRequest,
+    ListBatchOperationsRequest,
     ListClosedWorkflowExecutionsRequest,
     ListOpenWorkflowExecutionsRequest,
     ListTaskQueuePartitionsRequest,
@@ -309,7 +311,9 @@ names_namespace!(
     ShutdownWorkerRequest,
     SignalWithStartWorkflowExecutionRequest,
     SignalWorkflowExecutionRequest,
+    StartBatchOperationRequest,
     StartWorkflowExecutionRequest,
+    StopBatchOperationRequest,
     TerminateWorkflowExecutionRequest,
 );
 

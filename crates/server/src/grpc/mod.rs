@@ -34,6 +34,7 @@ mod task_view;
 mod count_workflow_executions;
 mod delete_workflow_execution;
 mod deprecate_namespace;
+mod describe_batch_operation;
 mod describe_namespace;
 mod describe_task_queue;
 mod describe_workflow_execution;
@@ -42,6 +43,7 @@ mod get_search_attributes;
 mod get_system_info;
 mod get_workflow_execution_history;
 mod get_workflow_execution_history_reverse;
+mod list_batch_operations;
 mod list_closed_workflow_executions;
 mod list_namespaces;
 mod list_open_workflow_executions;
@@ -76,8 +78,11 @@ mod respond_workflow_task_failed;
 mod shutdown_worker;
 mod signal_with_start_workflow_execution;
 mod signal_workflow_execution;
+mod start_batch_operation;
 mod start_workflow_execution;
+mod stop_batch_operation;
 mod terminate_workflow_execution;
+mod test_service;
 mod unpause_activity;
 mod unpause_activity_execution;
 mod unpause_workflow_execution;
@@ -95,8 +100,10 @@ use tokio::sync::watch;
 pub use call::SERVER_VERSION;
 pub use listener::serve;
 
+use crate::batch::Batches;
 use crate::namespaces::Namespaces;
 use crate::node::Node;
+use crate::time_skipping::TimeSkipping;
 
 /// Everything that handlers use.
 pub struct Frontend {
@@ -114,6 +121,9 @@ pub struct Frontend {
     pub http_address: SocketAddr,
     /// Turns true when the server stops.
     pub stopping: watch::Receiver<bool>,
+    pub(crate) batches: Batches,
+    /// The clock, if it is one that tests may lock and unlock.
+    pub time_skipping: Option<Arc<TimeSkipping>>,
     table: table::Table,
     counters: service::Counters,
     reflection: reflection::Reflection,
@@ -142,6 +152,8 @@ impl Frontend {
             address,
             http_address,
             stopping,
+            batches: Batches::default(),
+            time_skipping: None,
             table: table::Table::new(),
             counters: service::Counters::default(),
             reflection: reflection::Reflection::new(),

@@ -16,6 +16,7 @@ use tonic::Code;
 use super::call::Metadata;
 use super::handler::Answer;
 use super::table::Method;
+use super::test_service::{self, TEST_SERVICE};
 use super::{Frontend, Server, health};
 use crate::error::WireError;
 use crate::wire;
@@ -36,6 +37,11 @@ pub(super) async fn serve(server: Server, request: Request<Incoming>) -> Respons
     };
     if super::reflection::is_reflection(service) {
         return server.reflection.serve(request).await;
+    }
+    if service == TEST_SERVICE
+        && let Some(clock) = &server.time_skipping
+    {
+        return test_service::serve(clock.clone(), method.to_owned(), request).await;
     }
     let found = match service {
         WORKFLOW_SERVICE => server.table.workflow(method),
@@ -90,6 +96,15 @@ impl Frontend {
         let answer = answer(self, found, metadata, Ok(message)).await;
         let (namespace, result) = counted(self, found, started, answer);
         (namespace, result.map(wire::unframe))
+    }
+}
+
+impl Frontend {
+    /// Whether a method of WorkflowService does what it is for.
+    pub(crate) fn serves(&self, method: &str) -> bool {
+        self.table
+            .workflow(method)
+            .is_some_and(|method| method.served)
     }
 }
 

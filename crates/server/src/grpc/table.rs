@@ -16,10 +16,6 @@ pub(super) struct Method {
     /// As metrics name it.
     pub(super) operation: Arc<str>,
     /// Whether it does what it is for, for the page of the documentation.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "read by the check of that page")
-    )]
     pub(super) served: bool,
     pub(super) handler: Handler,
 }
@@ -79,9 +75,10 @@ fn method(name: &'static str, prefix: &str, served: bool, handler: Handler) -> M
 fn workflow_service() -> Vec<(&'static str, Handler)> {
     use super::{
         count_workflow_executions, delete_workflow_execution, deprecate_namespace,
-        describe_namespace, describe_task_queue, describe_workflow_execution, get_cluster_info,
-        get_search_attributes, get_system_info, get_workflow_execution_history,
-        get_workflow_execution_history_reverse, list_closed_workflow_executions, list_namespaces,
+        describe_batch_operation, describe_namespace, describe_task_queue,
+        describe_workflow_execution, get_cluster_info, get_search_attributes, get_system_info,
+        get_workflow_execution_history, get_workflow_execution_history_reverse,
+        list_batch_operations, list_closed_workflow_executions, list_namespaces,
         list_open_workflow_executions, list_task_queue_partitions, list_workers,
         list_workflow_executions, poll_activity_task_queue, poll_nexus_task_queue,
         poll_workflow_task_queue, query_workflow, record_activity_task_heartbeat,
@@ -90,8 +87,8 @@ fn workflow_service() -> Vec<(&'static str, Handler)> {
         respond_activity_task_failed, respond_nexus_task_completed, respond_nexus_task_failed,
         respond_query_task_completed, respond_workflow_task_completed,
         respond_workflow_task_failed, shutdown_worker, signal_with_start_workflow_execution,
-        signal_workflow_execution, start_workflow_execution, terminate_workflow_execution,
-        update_namespace,
+        signal_workflow_execution, start_batch_operation, start_workflow_execution,
+        stop_batch_operation, terminate_workflow_execution, update_namespace,
     };
     vec![
         ("RegisterNamespace", plain(register_namespace::handle)),
@@ -229,6 +226,13 @@ fn workflow_service() -> Vec<(&'static str, Handler)> {
             "ListTaskQueuePartitions",
             named(list_task_queue_partitions::handle),
         ),
+        ("StartBatchOperation", named(start_batch_operation::handle)),
+        ("StopBatchOperation", named(stop_batch_operation::handle)),
+        (
+            "DescribeBatchOperation",
+            named(describe_batch_operation::handle),
+        ),
+        ("ListBatchOperations", named(list_batch_operations::handle)),
         ("ShutdownWorker", named(shutdown_worker::handle)),
         (
             "RecordWorkerHeartbeat",

@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use engine::execution::Execution;
 use engine::time::Timestamp;
 use hashbrown::{Equivalent, HashMap};
 use store::ExecutionKey;
@@ -230,6 +231,11 @@ impl Cache {
             self.clock.push_back(run_id);
         }
         None
+    }
+
+    /// The executions in memory.
+    pub(super) fn states(&self) -> impl Iterator<Item = &Execution> + '_ {
+        self.cells.values().map(|cell| &cell.state)
     }
 
     /// The runs in memory that are armed, and when.

@@ -9,6 +9,20 @@ use engine::time::Timestamp;
 pub trait Clock: Send + Sync {
     /// This instant.
     fn now(&self) -> Timestamp;
+
+    /// A shard has had a turn. A clock that wants to know what it waits for may ask.
+    fn turned(&self, _shard: u32, _waits: &mut dyn FnMut() -> Waits) {}
+}
+
+/// What a shard waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waits {
+    /// Nothing: somebody is at work, or it is itself.
+    Work,
+    /// The next deadline of an open execution.
+    Time(Timestamp),
+    /// A word from outside.
+    Outside,
 }
 
 /// The clock of the operating system.

@@ -368,6 +368,14 @@ impl Shards {
         &self.shared.counters
     }
 
+    /// The clock has jumped: every shard looks what is due.
+    pub fn wake(&self) {
+        for inbox in self.shared.inboxes.0.iter() {
+            // One that has ended has nothing due.
+            let _ = inbox.send(Message::Wake);
+        }
+    }
+
     /// Refuses new work, finishes what is being committed, and ends the shards.
     pub async fn stop(&self) {
         self.shared.stopping.store(true, Ordering::Release);

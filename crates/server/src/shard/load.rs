@@ -53,6 +53,11 @@ impl Loads {
         }
     }
 
+    /// Whether nothing is being loaded.
+    pub(super) fn is_idle(&self) -> bool {
+        self.under_way.is_empty()
+    }
+
     /// Whether this workflow id is being loaded.
     pub(super) fn is_loading(&self, target: &Target) -> bool {
         !self.parked.is_empty() && self.parked.contains_key(&workflow_key(target))

@@ -82,6 +82,8 @@ impl Target {
 pub(super) enum Message {
     /// Something for an execution.
     To(Target, Body),
+    /// The clock has jumped: look what is due.
+    Wake,
     /// Finish what is under way and end.
     Stop(oneshot::Sender<()>),
 }

@@ -48,7 +48,7 @@ use proto::temporal::api::query::v1::WorkflowQuery;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-pub use self::clock::{Clock, SystemClock};
+pub use self::clock::{Clock, SystemClock, Waits};
 pub use self::counters::Counters;
 pub use self::handle::{ShardOptions, Shards};
 pub(crate) use self::message::QueryAnswer;

@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::CallError;
 use super::cache::{Cache, Void};
-use super::clock::{Clock, Steps};
+use super::clock::{Clock, Steps, Waits};
 use super::counters::Counters;
 use super::deadlines::{Deadlines, Sleepers};
 use super::load::Loads;
@@ -148,6 +148,7 @@ impl Shard {
             for message in messages.drain(..) {
                 match message {
                     Message::To(target, body) => self.admit(target, body),
+                    Message::Wake => {}
                     Message::Stop(stopped) => self.stopping = Some(stopped),
                 }
             }
@@ -155,6 +156,8 @@ impl Shard {
             self.take_up_some();
             self.evict_some();
             self.pipeline.flush(self.store.as_ref());
+            let clock = Arc::clone(&self.clock);
+            clock.turned(self.id, &mut || self.waits());
             if self.stopping.is_some() && self.pipeline.is_idle() {
                 break;
             }
@@ -377,6 +380,25 @@ impl Shard {
             alarm.reset(at);
         }
         true
+    }
+
+    /// What this shard waits for, for a clock that may jump. It looks at every execution in memory.
+    fn waits(&mut self) -> Waits {
+        let now = self.now();
+        let is_quiet = self.is_open()
+            && self.pipeline.is_idle()
+            && self.loads.is_idle()
+            && !self.scan.is_under_way()
+            && !self.scan.has_found()
+            && self.kept.is_empty();
+        if !is_quiet || self.cache.states().any(|state| state.is_at_work(now)) {
+            return Waits::Work;
+        }
+        let open = self.cache.states().filter(|state| state.is_open());
+        let next = open
+            .filter_map(engine::execution::Execution::next_deadline)
+            .min();
+        next.map_or(Waits::Outside, Waits::Time)
     }
 
     /// Puts runs out of memory while there are too many.
