@@ -74,6 +74,16 @@ impl NewRun {
         }
     }
 
+    /// What it has from another run, whose events it begins with: records before its first own one.
+    pub fn take_copied(&mut self) -> Vec<Record> {
+        match self {
+            Self::Workflow(run) => {
+                let copied = std::mem::take(&mut run.copied);
+                copied.into_iter().map(Record::Workflow).collect()
+            }
+        }
+    }
+
     /// Its state, its first record, and what to carry out once that is durable.
     pub fn into_parts(self) -> (Execution, Record, Vec<Effect>) {
         match self {

@@ -208,6 +208,7 @@ fn open_run(step: &mut Step<'_>, next: Next, base: WorkflowExecutionStartedEvent
         first_workflow_task_backoff: next.shown_backoff(),
         prev_auto_reset_points: (!points.is_empty()).then_some(ResetPoints { points }),
         eager_execution_accepted: false,
+        priority: step.state.priority().cloned(),
         ..base
     };
     let opening = Opening {

@@ -9,7 +9,7 @@ use proto::temporal::api::workflow::v1::pending_activity_info::pause_info::{Manu
 use proto::temporal::api::workflow::v1::{
     PendingActivityInfo, PendingChildExecutionInfo, PendingWorkflowTaskInfo, RequestIdInfo,
     ResetPoints, WorkflowExecutionConfig, WorkflowExecutionExtendedInfo, WorkflowExecutionInfo,
-    WorkflowExecutionPauseInfo,
+    WorkflowExecutionPauseInfo, WorkflowExecutionVersioningInfo,
 };
 use proto::temporal::api::workflowservice::v1::DescribeWorkflowExecutionResponse;
 
@@ -80,7 +80,13 @@ fn info(state: &State) -> WorkflowExecutionInfo {
         execution_duration: close_time.map(|at| wire(at.since(state.execution_time()))),
         root_execution: Some(start.root_workflow_execution.clone().unwrap_or(own)),
         first_run_id: state.first_execution_run_id().to_owned(),
-        priority: start.priority.clone(),
+        priority: state.priority().cloned(),
+        versioning_info: core.versioning_override.as_deref().map(|chosen| {
+            WorkflowExecutionVersioningInfo {
+                versioning_override: Some(chosen.clone()),
+                ..WorkflowExecutionVersioningInfo::default()
+            }
+        }),
         ..WorkflowExecutionInfo::default()
     }
 }
@@ -107,7 +113,15 @@ fn extended(state: &State) -> WorkflowExecutionExtendedInfo {
         execution_expiration_time: core.execution_deadline.map(Timestamp::to_proto),
         run_expiration_time: Some(or_never(core.run_deadline)),
         cancel_requested: core.cancel_requested,
-        original_start_time: Some(core.start.time.to_proto()),
+        original_start_time: Some(core.start.original_time.to_proto()),
+        last_reset_time: core
+            .start
+            .reset
+            .as_ref()
+            .map(|reset| Timestamp(reset.time).to_proto()),
+        reset_run_id: core
+            .reset_run_id
+            .map_or_else(String::new, |id| id.to_string()),
         request_id_infos: state
             .request_ids
             .iter()

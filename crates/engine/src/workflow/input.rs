@@ -11,7 +11,7 @@ use proto::temporal::api::workflowservice::v1::{
     RespondWorkflowTaskCompletedRequest, RespondWorkflowTaskFailedRequest,
     SignalWorkflowExecutionRequest, StartWorkflowExecutionRequest,
     TerminateWorkflowExecutionRequest, UnpauseActivityRequest, UnpauseWorkflowExecutionRequest,
-    UpdateActivityOptionsRequest,
+    UpdateActivityOptionsRequest, UpdateWorkflowExecutionOptionsRequest,
 };
 use uuid::Uuid;
 
@@ -51,6 +51,10 @@ pub enum Input {
     /// RespondActivityTaskCanceled and its by-id form: details, identity.
     ActivityTaskCanceled(ActivityTarget, Option<Payloads>, String),
 
+    /// A reset has opened a run with events of this one, or makes room for it.
+    Reset(ResetMark),
+    /// UpdateWorkflowExecutionOptions.
+    UpdateWorkflowOptions(Box<UpdateWorkflowExecutionOptionsRequest>),
     /// PauseWorkflowExecution.
     PauseWorkflow(Box<PauseWorkflowExecutionRequest>),
     /// UnpauseWorkflowExecution.
@@ -86,6 +90,15 @@ pub struct RequestCancel {
     pub links: Vec<Link>,
     /// When not empty, the chain that must be the current one.
     pub first_execution_run_id: String,
+}
+
+/// What a reset does to the runs that were there.
+#[derive(Clone, Debug, Default)]
+pub struct ResetMark {
+    /// To the run that was reset: the run that takes its place.
+    pub reset_to: Option<Uuid>,
+    /// To an open current run: it is terminated, for this reason.
+    pub terminate: Option<String>,
 }
 
 /// A poller's claim of a workflow task.

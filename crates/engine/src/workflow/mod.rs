@@ -38,6 +38,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use uuid::Uuid;
 
+pub use client::reset::{ResetInput, reset};
 pub use client::start::{StartInput, StartOutcome, StartReply, start};
 pub use describe::describe;
 pub(crate) use event_type::event_type;
@@ -96,6 +97,10 @@ pub fn handle(
         }
         Input::ActivityTaskCanceled(target, details, identity) => {
             worker::activity_task_canceled::cancel(step, &target, details, identity)
+        }
+        Input::Reset(mark) => client::reset::mark(step, mark),
+        Input::UpdateWorkflowOptions(request) => {
+            client::update_workflow_options::update(step, *request)
         }
         Input::PauseWorkflow(request) => client::pause_workflow::pause(step, *request),
         Input::UnpauseWorkflow(request) => client::unpause_workflow::unpause(step, *request),

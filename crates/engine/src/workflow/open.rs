@@ -46,6 +46,7 @@ pub(crate) fn open<T>(
         awaits_parent: opening.awaits_parent,
         namespace: env.namespace.name.to_string(),
         taken_messages: opening.taken_messages,
+        reset: None,
     };
     let event = HistoryEvent {
         event_id: 1,
@@ -68,6 +69,7 @@ pub(crate) fn open<T>(
     (
         NewRun {
             state,
+            copied: Vec::new(),
             record,
             effects,
         },

@@ -40,7 +40,7 @@ pub struct Change {
     /// What changed.
     #[prost(
         oneof = "ChangeKind",
-        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 40, 41, 42, 43, 44, 60"
+        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 40, 41, 42, 43, 44, 45, 46, 47, 60"
     )]
     pub kind: Option<ChangeKind>,
 }
@@ -105,6 +105,15 @@ pub enum ChangeKind {
     /// An operator changed an activity's options.
     #[prost(message, tag = "43")]
     ActivityOptionsUpdated(ActivityOptionsUpdated),
+    /// A run with its events up to some point was opened in the place of this one: 16 bytes.
+    #[prost(bytes = "bytes", tag = "45")]
+    ResetTo(Bytes),
+    /// The close that follows makes room for a reset: nobody else learns of it.
+    #[prost(bool, tag = "46")]
+    EndedByReset(bool),
+    /// What this run has pending from the one that was reset begins its time now.
+    #[prost(bool, tag = "47")]
+    ActivitiesRescheduled(bool),
     /// A paused run's workflow task ended without completing: none follows before it goes on.
     #[prost(bool, tag = "44")]
     WorkflowTaskDropped(bool),
@@ -134,6 +143,34 @@ pub struct Created {
     /// The last messages that earlier runs of this workflow id took: one that comes again is recognised.
     #[prost(string, repeated, tag = "6")]
     pub taken_messages: Vec<String>,
+    /// It begins with the events of another run.
+    #[prost(message, optional, tag = "40")]
+    pub reset: Option<ResetFrom>,
+}
+
+/// Where a run has its first events from, when it was opened by a reset.
+#[derive(Clone, PartialEq, Message)]
+pub struct ResetFrom {
+    /// When, nanoseconds since the epoch.
+    #[prost(sfixed64, tag = "1")]
+    pub time: i64,
+    /// The request, by which its repeat is recognised.
+    #[prost(string, tag = "2")]
+    pub request_id: String,
+    /// The runs that recorded the events, in order.
+    #[prost(message, repeated, tag = "3")]
+    pub origins: Vec<Origin>,
+}
+
+/// Events up to some id were recorded by this run.
+#[derive(Clone, PartialEq, Message)]
+pub struct Origin {
+    /// Their last id.
+    #[prost(int64, tag = "1")]
+    pub up_to: i64,
+    /// The run.
+    #[prost(string, tag = "2")]
+    pub run_id: String,
 }
 
 /// See [`ChangeKind::WorkflowTaskAttempt`].

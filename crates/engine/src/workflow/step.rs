@@ -545,6 +545,11 @@ impl<'a> Step<'a> {
         }
     }
 
+    /// Messages that were queued before this step go out with it, too.
+    pub(crate) fn send_all_messages(&mut self) {
+        self.outbox_from = 0;
+    }
+
     /// The first record of a new run.
     pub(crate) fn into_new_run_parts(mut self) -> (Record, Vec<Effect>) {
         self.send_new_messages();

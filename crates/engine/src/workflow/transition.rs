@@ -5,6 +5,7 @@ use std::sync::Arc;
 use proto::temporal::api::activity::v1::ActivityOptions;
 use proto::temporal::api::history::v1::HistoryEvent;
 use proto::temporal::api::protocol::v1::Message;
+use proto::temporal::api::workflow::v1::WorkflowExecutionOptions;
 use proto::temporal::api::workflowservice::v1::PollActivityTaskQueueResponse;
 use uuid::Uuid;
 
@@ -39,9 +40,11 @@ pub struct Transition {
 /// A run that did not exist before.
 #[derive(Debug)]
 pub struct NewRun {
-    /// Its state, the first record applied.
+    /// Its state, the records applied.
     pub state: State,
-    /// Its first record.
+    /// What it has from another run, whose events it begins with.
+    pub copied: Vec<Record>,
+    /// Its first record of its own.
     pub record: Record,
     /// To carry out once durable.
     pub effects: Vec<Effect>,
@@ -73,6 +76,8 @@ pub enum Reply {
     },
     /// The options of an activity after their change.
     ActivityOptions(Box<ActivityOptions>),
+    /// The options of a run after their change, and when that was, if anything changed.
+    WorkflowOptions(Box<WorkflowExecutionOptions>, Option<Timestamp>),
     /// A failed activity: failures of the server's own making, for an oversized one.
     ActivityTaskFailed,
     /// To a sender's message.

@@ -286,6 +286,8 @@ names_namespace!(
     ListTaskQueuePartitionsRequest,
     ListWorkersRequest,
     ListWorkflowExecutionsRequest,
+    UpdateWorkflowExecutionOptionsRequest,
+    ResetWorkflowExecutionRequest,
     PauseActivityRequest,
     UnpauseActivityRequest,
     ResetActivityRequest,

@@ -21,6 +21,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod validate;
+mod versioning_override;
 mod versions;
 
 mod activity_operator;
@@ -67,6 +68,7 @@ mod request_cancel_workflow_execution;
 mod reset_activity;
 mod reset_activity_execution;
 mod reset_sticky_task_queue;
+mod reset_workflow_execution;
 mod respond_activity_task_canceled;
 mod respond_activity_task_completed;
 mod respond_activity_task_failed;
@@ -89,6 +91,7 @@ mod unpause_workflow_execution;
 mod update_activity_execution_options;
 mod update_activity_options;
 mod update_namespace;
+mod update_workflow_execution_options;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -155,10 +155,16 @@ impl Cell {
     }
 
     /// A record was appended.
-    pub(super) fn recorded(&mut self, first_event_id: i64, history: Bytes, record: Bytes) {
+    pub(super) fn recorded(
+        &mut self,
+        seq: u64,
+        first_event_id: i64,
+        history: Bytes,
+        record: Bytes,
+    ) {
         self.records_since = self.records_since.saturating_add(1);
         self.bytes_since = self.bytes_since.saturating_add(record.len());
-        self.tail.push(self.state.seq(), first_event_id, history);
+        self.tail.push(seq, first_event_id, history);
         #[cfg(debug_assertions)]
         if let Some(journal) = &mut self.journal {
             journal.push(record);

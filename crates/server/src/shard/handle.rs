@@ -457,7 +457,7 @@ impl Shards {
         Ok((task, plan.complete(self.shared.store.as_ref()).await?))
     }
 
-    async fn look<T: Send + 'static>(
+    pub(super) async fn look<T: Send + 'static>(
         &self,
         target: Target,
         look: impl FnOnce(&Cell) -> T + Send + 'static,
@@ -483,7 +483,12 @@ impl Shards {
         }
     }
 
-    fn send(&self, target: Target, body: Body) {
+    /// The store, for readers that need no shard.
+    pub(super) fn store(&self) -> &dyn Store {
+        self.shared.store.as_ref()
+    }
+
+    pub(super) fn send(&self, target: Target, body: Body) {
         if self.shared.stopping.load(Ordering::Acquire) {
             body.refuse(CallError::stopping());
         } else {
@@ -502,7 +507,12 @@ impl Shards {
     }
 }
 
-fn target(namespace: &Arc<Namespace>, kind: Kind, id: Arc<str>, run_id: Option<Uuid>) -> Target {
+pub(super) fn target(
+    namespace: &Arc<Namespace>,
+    kind: Kind,
+    id: Arc<str>,
+    run_id: Option<Uuid>,
+) -> Target {
     Target {
         namespace: Arc::clone(namespace),
         slot: slot_of(namespace.id, &id),
@@ -519,7 +529,9 @@ fn of_another_kind() -> CallError {
     ))
 }
 
-async fn receive<T>(receiver: oneshot::Receiver<Result<T, CallError>>) -> Result<T, CallError> {
+pub(super) async fn receive<T>(
+    receiver: oneshot::Receiver<Result<T, CallError>>,
+) -> Result<T, CallError> {
     // A shard that ends drops what it has not answered.
     receiver
         .await

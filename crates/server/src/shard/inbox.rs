@@ -201,6 +201,7 @@ impl Shard {
             Body::LookWhen(when, look) => self.look_when(run_id, when, look),
             Body::Query(call) => self.query(run_id, *call),
             Body::Delete(answer) => self.delete(&target.namespace, run_id, answer),
+            Body::Reset(call) => self.reset(&target, Some(run_id), *call),
             Body::Peer(call) => self.peer(&target, Some(run_id), *call),
             Body::PeerAnswer(seq, answer) => {
                 self.peer_answer(&target.namespace, run_id, seq, answer)
@@ -213,6 +214,7 @@ impl Shard {
     fn act_missing(&mut self, target: &Target, body: Body, commit: CommitId) {
         match body {
             Body::Start(input, answer) => self.start(target, None, *input, answer),
+            Body::Reset(call) => self.reset(target, None, *call),
             Body::Peer(call) => self.peer(target, None, *call),
             Body::PeerAnswer(..) | Body::PeerFailed(_) => {}
             body => self.hold(

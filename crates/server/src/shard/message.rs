@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::cache::WorkflowRef;
 use super::history::TaskHistoryPlan;
 use super::look::Look;
+use super::reset::ResetCall;
 use super::{CallError, When};
 use engine::workflow::state::workflow_task::Sticky;
 
@@ -102,6 +103,8 @@ pub(super) enum Body {
     Query(Box<QueryCall>),
     /// Delete a run.
     Delete(AnswerTo<()>),
+    /// Reset a run.
+    Reset(Box<ResetCall>),
     /// A message from another execution.
     Peer(Box<PeerCall>),
     /// The answer to a message that this execution sent.
@@ -137,6 +140,7 @@ impl Body {
             Self::Look(look) | Self::LookWhen(_, look) => look.answer(Err(error)),
             Self::Query(call) => drop(call.answer.send(Err(error))),
             Self::Delete(answer) => drop(answer.send(Err(error))),
+            Self::Reset(call) => drop(call.answer.send(Err(error))),
             Self::Peer(_) | Self::PeerAnswer(..) | Self::PeerFailed(_) => {}
         }
     }

@@ -8,6 +8,7 @@
 //!
 //! - [`handle`]: the door. [`writer`]: a shard's loop. [`inbox`]: what becomes of a message.
 //! - [`step`], [`start`], [`question`], [`outbox`]: what is done to an execution.
+//! - [`reset`]: opens a run with the events of another.
 //! - [`cell`], [`cache`], [`tail`]: executions in memory. [`load`], [`recovery`], [`deadlines`]: how they get there.
 //! - [`pipeline`], [`release`]: what is written, and what is held back until it is durable.
 //! - [`history`], [`events`]: reading history. [`slot`]: where an execution lies.
@@ -29,6 +30,7 @@ mod pipeline;
 mod question;
 mod recovery;
 mod release;
+mod reset;
 mod row;
 mod slot;
 mod start;

@@ -114,6 +114,12 @@ impl Shard {
 
     /// A message from another execution.
     pub(super) fn peer(&mut self, target: &Target, run_id: Option<Uuid>, call: PeerCall) {
+        if let Some(run_id) = self.forwarded(run_id, &call.sent.message) {
+            let mut target = target.clone();
+            target.run_id = Some(run_id);
+            self.admit(target, Body::Peer(Box::new(call)));
+            return;
+        }
         let PeerCall { from, sent } = call;
         let (answer, commit) = match (start_message(sent.message), run_id) {
             (Ok(input), current) => {

@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use engine::execution::{Effect, Input, NewRun, Record, Reply, Transition, missing};
+use engine::ids::EventId;
 use engine::rejection::Rejection;
 use engine::time::Timestamp;
 use engine::workflow;
@@ -163,20 +164,58 @@ impl Shard {
         &mut self,
         namespace: &Arc<Namespace>,
         slot: u16,
-        new_run: NewRun,
+        mut new_run: NewRun,
         now: Timestamp,
     ) {
+        let copied = new_run.take_copied();
         let (state, record, effects) = new_run.into_parts();
         let run_id = state.run_id();
         let key = key_of(slot, &state);
         let mut cell = Box::new(Cell::new(state, key));
         cell.current = true;
-        let write = write_of(&mut cell, namespace, record, 1, true, false, now);
+        let first_event_id = self.write_copied(&mut cell, namespace, copied);
+        let write = write_of(
+            &mut cell,
+            namespace,
+            record,
+            first_event_id,
+            true,
+            false,
+            now,
+        );
         let commit = self.pipeline.write(write);
         cell.last_commit = commit;
         self.cache.insert(cell);
         self.hold_effects(run_id, commit, effects);
         self.rearm(run_id);
+    }
+
+    /// Writes the records that a new run has from another one. Gives the id of the event behind them.
+    fn write_copied(
+        &mut self,
+        cell: &mut Cell,
+        namespace: &Namespace,
+        copied: Vec<Record>,
+    ) -> EventId {
+        let mut first_event_id = 1;
+        for (seq, record) in (1..).zip(copied) {
+            let bytes = record.encode();
+            let mut write = Write::new(cell.key.clone());
+            cell.recorded(
+                seq,
+                first_event_id,
+                events::of_record(&bytes, record.history()),
+                bytes.clone(),
+            );
+            // Events of one record: far below the range of an id.
+            first_event_id += events::count(record.history()) as EventId;
+            write.record = Some(NewRecord { seq, bytes });
+            if seq == 1 {
+                write.row = Some(row(&cell.state, namespace, true));
+            }
+            self.pipeline.write(write);
+        }
+        first_event_id
     }
 
     fn hold_effects(&mut self, run_id: Uuid, commit: CommitId, effects: Vec<Effect>) {
@@ -460,6 +499,7 @@ fn write_of(
     let bytes = record.encode();
     let mut write = Write::new(cell.key.clone());
     cell.recorded(
+        cell.state.seq(),
         first_event_id,
         events::of_record(&bytes, record.history()),
         bytes.clone(),

@@ -430,7 +430,12 @@ fn use_existing(
         }
     } else if let Some(options) = wish.start.on_conflict_options {
         let attach_links = options.attach_links && !wish.start.links.is_empty();
-        if options.attach_request_id || attach_links {
+        let callbacks = if options.attach_completion_callbacks {
+            wish.start.completion_callbacks
+        } else {
+            Vec::new()
+        };
+        if options.attach_request_id || attach_links || !callbacks.is_empty() {
             let links = if options.attach_links {
                 wish.start.links
             } else {
@@ -438,6 +443,7 @@ fn use_existing(
             };
             let attributes = WorkflowExecutionOptionsUpdatedEventAttributes {
                 attached_request_id: wish.start.request_id,
+                attached_completion_callbacks: callbacks,
                 identity: wish.start.identity,
                 ..WorkflowExecutionOptionsUpdatedEventAttributes::default()
             };
@@ -626,6 +632,7 @@ fn started_attributes(
         completion_callbacks: request.completion_callbacks,
         root_workflow_execution: child.map(|c| c.root.clone()),
         priority: request.priority,
+        versioning_override: request.versioning_override,
         eager_execution_accepted: eager,
         ..WorkflowExecutionStartedEventAttributes::default()
     }

@@ -169,7 +169,9 @@ fn request_cancel(state: &State, seq: u64, id: EventId) -> Option<Send> {
 
 fn parent_closed(state: &State, seq: u64, id: EventId) -> Option<Send> {
     let child = state.children.get(&id)?;
-    let from = sender(state, id, true);
+    let mut from = sender(state, id, true);
+    // A child knows the run that asked for it as its parent.
+    from.execution.run_id = state.origin_of(id);
     let message = match ParentClosePolicy::try_from(child.initiated.parent_close_policy) {
         Ok(ParentClosePolicy::RequestCancel) => Peer::ParentClosedRequestCancel(from),
         _ => Peer::ParentClosedTerminate(from),

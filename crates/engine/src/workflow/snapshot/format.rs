@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use prost::Message;
-use proto::temporal::api::common::v1::{Memo, SearchAttributes, WorkerVersionStamp};
+use proto::temporal::api::common::v1::{Memo, Priority, SearchAttributes, WorkerVersionStamp};
 use proto::temporal::api::enums::v1::WorkflowExecutionStatus;
 use proto::temporal::api::history::v1::history_event::Attributes;
 use proto::temporal::api::history::v1::{
@@ -13,7 +13,9 @@ use proto::temporal::api::history::v1::{
     RequestCancelExternalWorkflowExecutionInitiatedEventAttributes as CancelInitiated,
     SignalExternalWorkflowExecutionInitiatedEventAttributes as SignalInitiated,
 };
-use proto::temporal::api::workflow::v1::ResetPointInfo;
+use proto::temporal::api::workflow::v1::{ResetPointInfo, VersioningOverride};
+
+use uuid::Uuid;
 
 use super::pending::{
     ActivityEntry, ChildEntry, OutboxMessage, PauseFields, WorkflowTaskFields, span,
@@ -111,6 +113,15 @@ struct CoreFields {
     pause: Option<PauseFields>,
     #[prost(uint32, tag = "41")]
     buffered_pauses: u32,
+    /// 16 bytes, or none.
+    #[prost(bytes = "bytes", tag = "44")]
+    reset_run_id: Bytes,
+    #[prost(bool, tag = "45")]
+    ended_by_reset: bool,
+    #[prost(message, optional, tag = "42")]
+    priority: Option<Priority>,
+    #[prost(message, optional, tag = "43")]
+    versioning_override: Option<VersioningOverride>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -221,9 +232,10 @@ impl Snapshot {
                 awaits_parent: false,
                 namespace: start.namespace.to_string(),
                 taken_messages: Vec::new(),
+                reset: start.reset.clone(),
             }),
             first_event: Some(HistoryEvent {
-                event_time: Some(start.time.to_proto()),
+                event_time: Some(start.original_time.to_proto()),
                 user_metadata: start.user_metadata.clone(),
                 attributes: Some(Attributes::WorkflowExecutionStartedEventAttributes(
                     start.attributes.clone(),
@@ -379,6 +391,12 @@ impl CoreFields {
             parent_asked_at: core.parent_asked_at.0,
             pause: core.pause.as_deref().map(PauseFields::of),
             buffered_pauses: core.buffered_pauses,
+            reset_run_id: core
+                .reset_run_id
+                .map_or(Bytes::new(), |id| Bytes::copy_from_slice(id.as_bytes())),
+            ended_by_reset: core.ended_by_reset,
+            priority: core.priority.as_deref().cloned(),
+            versioning_override: core.versioning_override.as_deref().cloned(),
         }
     }
 
@@ -425,6 +443,10 @@ impl CoreFields {
         core.parent_asked_at = Timestamp(self.parent_asked_at);
         core.pause = self.pause.map(|pause| Arc::new(pause.into_pause()));
         core.buffered_pauses = self.buffered_pauses;
+        core.reset_run_id = Uuid::from_slice(&self.reset_run_id).ok();
+        core.ended_by_reset = self.ended_by_reset;
+        core.priority = self.priority.map(Arc::new);
+        core.versioning_override = self.versioning_override.map(Arc::new);
         Some(())
     }
 }

@@ -118,6 +118,7 @@ impl State {
             }
             A::WorkflowExecutionOptionsUpdatedEventAttributes(a) => {
                 self.note_request_id(&a.attached_request_id, event.event_type, event.event_id);
+                self.options_updated(a);
             }
             A::WorkflowExecutionPausedEventAttributes(a) => self.pause_recorded(event, a),
             A::WorkflowExecutionUnpausedEventAttributes(_) => self.unpause_recorded(),
@@ -368,6 +369,10 @@ impl State {
         self.core.buffered_pauses = 0;
         self.core.buffered = Arc::default();
         self.core.buffered_size = 0;
+        if self.core.ended_by_reset {
+            self.withdraw_starts();
+            return;
+        }
         let abandoned = ParentClosePolicy::Abandon as i32;
         self.withdraw_children(event, abandoned);
         let sharing_fate: Vec<i64> = self
@@ -455,7 +460,8 @@ impl State {
     /// The id by which a receiver recognises a repeated message: the same for every delivery. It shows as the
     /// request id of a child's start; the reference ends it with a version, which is always 0.
     fn message_id(&self, initiated_event_id: i64) -> Arc<str> {
-        format!("{}:{initiated_event_id}:0", self.run_id).into()
+        let run_id = self.origin_of(initiated_event_id);
+        format!("{run_id}:{initiated_event_id}:0").into()
     }
 }
 

@@ -131,6 +131,9 @@ impl State {
             ChangeKind::ActivityPaused(paused) => self.activity_paused(paused, at),
             ChangeKind::ActivityUnpaused(unpaused) => self.activity_unpaused(unpaused),
             ChangeKind::ActivityReset(reset) => self.activity_reset(reset),
+            ChangeKind::ResetTo(run_id) => self.core.reset_run_id = Uuid::from_slice(run_id).ok(),
+            ChangeKind::EndedByReset(_) => self.core.ended_by_reset = true,
+            ChangeKind::ActivitiesRescheduled(_) => self.activities_rescheduled(at),
             ChangeKind::WorkflowTaskDropped(_) => self.workflow_task_dropped(),
             ChangeKind::ActivityOptionsUpdated(updated) => self.activity_options_updated(updated),
         }
@@ -146,6 +149,7 @@ impl State {
             }
             Some(A::WorkflowExecutionOptionsUpdatedEventAttributes(a)) => {
                 self.note_request_id(&a.attached_request_id, event.event_type, 0);
+                self.options_updated(a);
             }
             Some(A::WorkflowExecutionPausedEventAttributes(a)) => {
                 self.core.buffered_pauses += 1;

@@ -4,11 +4,15 @@
 use std::sync::Arc;
 
 use proto::temporal::api::enums::v1::WorkflowExecutionStatus;
-use proto::temporal::api::history::v1::{HistoryEvent, WorkflowExecutionPausedEventAttributes};
+use proto::temporal::api::history::v1::{
+    HistoryEvent, WorkflowExecutionOptionsUpdatedEventAttributes,
+    WorkflowExecutionPausedEventAttributes,
+};
 
 use super::State;
 use super::activity::{Activity, Pause};
 use super::apply::event_time;
+use super::outbox::OutboxEntry;
 use crate::time::Timestamp;
 use crate::workflow::record::{
     ActivityOptionsUpdated, ActivityPaused, ActivityReset, ActivityUnpaused,
@@ -111,6 +115,39 @@ impl State {
     pub(super) fn unpause_recorded(&mut self) {
         if !self.took_effect() {
             self.run_unpaused();
+        }
+    }
+
+    /// Children that are not asked for yet are for the run in the place of this one to start.
+    pub(super) fn withdraw_starts(&mut self) {
+        let starts = self.outbox.iter();
+        let starts = starts.filter(|(_, entry)| matches!(entry, OutboxEntry::StartChild(_)));
+        let starts: Vec<u64> = starts.map(|(seq, _)| *seq).collect();
+        for seq in starts {
+            self.outbox.remove(&seq);
+        }
+    }
+
+    /// What is pending from the run that was reset begins its time anew.
+    pub(super) fn activities_rescheduled(&mut self, at: Timestamp) {
+        let pending: Vec<i64> = self.activities.iter().map(|(id, _)| *id).collect();
+        for id in pending {
+            self.activities.update(&id, |activity| {
+                activity.first_scheduled_time = at;
+                activity.scheduled_time = at;
+            });
+        }
+    }
+
+    /// The run's options change: at once, and once more, to no effect, when the event leaves the buffer.
+    pub(super) fn options_updated(&mut self, a: &WorkflowExecutionOptionsUpdatedEventAttributes) {
+        if a.unset_versioning_override {
+            self.core.versioning_override = None;
+        } else if let Some(chosen) = &a.versioning_override {
+            self.core.versioning_override = Some(Arc::new(chosen.clone()));
+        }
+        if let Some(priority) = &a.priority {
+            self.core.priority = Some(Arc::new(priority.clone()));
         }
     }
 

@@ -1,6 +1,7 @@
 //! A run as its first record makes it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use prost::Message;
 use proto::temporal::api::enums::v1::{EventType, WorkflowExecutionStatus as Status};
@@ -21,13 +22,24 @@ impl State {
             Some(A::WorkflowExecutionStartedEventAttributes(a)) => a.clone(),
             _ => WorkflowExecutionStartedEventAttributes::default(),
         };
-        let time = event_time(event);
+        let original_time = event_time(event);
+        let reset = created.reset.clone();
+        let reset_time = reset.as_ref().map(|reset| Timestamp(reset.time));
+        let time = reset_time.unwrap_or(original_time);
         let run_timeout = duration(attributes.workflow_run_timeout.as_ref());
-        let execution_deadline = attributes
-            .workflow_execution_expiration_time
-            .as_ref()
-            .map(Timestamp::from_proto);
-        let backoff = duration(attributes.first_workflow_task_backoff.as_ref());
+        let execution_timeout = duration(attributes.workflow_execution_timeout.as_ref());
+        let backoff = match reset {
+            // Its first task was there before.
+            Some(_) => Duration::ZERO,
+            None => duration(attributes.first_workflow_task_backoff.as_ref()),
+        };
+        let began = time.after(backoff);
+        let expires = attributes.workflow_execution_expiration_time.as_ref();
+        let execution_deadline = match reset {
+            // All its time begins with the reset.
+            Some(_) => (!execution_timeout.is_zero()).then(|| time.after(execution_timeout)),
+            None => expires.map(Timestamp::from_proto),
+        };
         let first_task = if created.awaits_parent {
             FirstTask::AwaitsParent
         } else if backoff.is_zero() {
@@ -56,10 +68,12 @@ impl State {
             first_task,
             parent_asked_at: time,
             // The run's time begins when its first task may run (behaviour, sections 3.4 and 6.4).
-            run_deadline: (!run_timeout.is_zero()).then(|| time.after(backoff).after(run_timeout)),
+            run_deadline: (!run_timeout.is_zero()).then(|| began.after(run_timeout)),
             execution_deadline,
             outbox_seq: 1,
             worker_version: None,
+            priority: attributes.priority.clone().map(Arc::new),
+            versioning_override: attributes.versioning_override.clone().map(Arc::new),
             pause: None,
             buffered_pauses: 0,
             paused_activities: 0,
@@ -69,8 +83,12 @@ impl State {
                     .as_ref()
                     .map_or_else(Vec::new, |p| p.points.clone()),
             ),
+            reset_run_id: None,
+            ended_by_reset: false,
             start: Arc::new(Start {
                 time,
+                original_time,
+                reset,
                 user_metadata: event.user_metadata.clone(),
                 request_id: created.request_id.as_str().into(),
                 workflow_type: attributes
@@ -85,7 +103,7 @@ impl State {
                     .into(),
                 workflow_task_timeout: duration(attributes.workflow_task_timeout.as_ref()),
                 run_timeout,
-                execution_timeout: duration(attributes.workflow_execution_timeout.as_ref()),
+                execution_timeout,
                 namespace: created.namespace.as_str().into(),
                 attributes,
             }),

@@ -24,11 +24,14 @@ use proto::temporal::api::enums::v1::{
 };
 use proto::temporal::api::history::v1::{HistoryEvent, WorkflowExecutionStartedEventAttributes};
 use proto::temporal::api::sdk::v1::UserMetadata;
+use proto::temporal::api::workflow::v1::VersioningOverride;
 use uuid::Uuid;
 
 use crate::ids::EventId;
 use crate::time::Timestamp;
 use crate::workflow::command::camel;
+use crate::workflow::input::Peer;
+use crate::workflow::record::ResetFrom;
 use activity::{Activity, Pause};
 use child::Child;
 use external::{ExternalCancel, ExternalSignal};
@@ -159,6 +162,14 @@ pub struct Core {
     pub outbox_seq: u64,
     /// The worker version of the last completed workflow task, as on the wire.
     pub worker_version: Option<Arc<proto::temporal::api::common::v1::WorkerVersionStamp>>,
+    /// The priority of this run's own tasks.
+    pub priority: Option<Arc<Priority>>,
+    /// The worker version that an operator or the starter has chosen, as on the wire.
+    pub versioning_override: Option<Arc<VersioningOverride>>,
+    /// The run that a reset has opened in the place of this one.
+    pub reset_run_id: Option<Uuid>,
+    /// Its close makes room for a reset.
+    pub ended_by_reset: bool,
     /// Since when, by whom and why the run is paused.
     pub pause: Option<Arc<Pause>>,
     /// Pauses and their ends whose events wait in the buffer: they have taken effect already.
@@ -194,6 +205,10 @@ pub enum FirstTask {
 pub struct Start {
     /// When the run was created.
     pub time: Timestamp,
+    /// The time of event 1: an earlier one, when the run was opened by a reset.
+    pub original_time: Timestamp,
+    /// Where its first events are from, when it was opened by a reset.
+    pub reset: Option<ResetFrom>,
     /// The attributes of event 1.
     pub attributes: WorkflowExecutionStartedEventAttributes,
     /// Of event 1.
@@ -301,7 +316,7 @@ impl State {
 
     /// The priority of this run's own tasks.
     pub fn priority(&self) -> Option<&Priority> {
-        self.core.start.attributes.priority.as_ref()
+        self.core.priority.as_deref()
     }
 
     /// The first run of this run's chain.
@@ -317,6 +332,9 @@ impl State {
 
     /// When the first workflow task is or was to run: start plus delay.
     pub fn execution_time(&self) -> Timestamp {
+        if self.core.start.reset.is_some() {
+            return self.core.start.time;
+        }
         let backoff = self
             .core
             .start
@@ -324,6 +342,28 @@ impl State {
             .first_workflow_task_backoff
             .as_ref();
         self.core.start.time.after(crate::time::duration(backoff))
+    }
+
+    /// The run that recorded an event: this one, or one whose events it has by a reset.
+    pub(crate) fn origin_of(&self, event_id: EventId) -> String {
+        let reset = self.core.start.reset.as_ref();
+        let origins = reset.map_or(&[][..], |reset| &reset.origins);
+        let origin = origins.iter().find(|origin| event_id <= origin.up_to);
+        origin.map_or_else(|| self.run_id.to_string(), |origin| origin.run_id.clone())
+    }
+
+    /// Whether this very request has opened this run in the place of another.
+    pub fn was_reset_by(&self, request_id: &str) -> bool {
+        let reset = self.core.start.reset.as_ref();
+        reset.is_some_and(|reset| reset.request_id == request_id)
+    }
+
+    /// The run that a message to this closed one is for by now: children report to the run in its place.
+    pub fn forwards(&self, message: &Peer) -> Option<Uuid> {
+        let reports = matches!(message, Peer::ChildClosed(_) | Peer::ChildAwaits { .. });
+        (reports && !self.is_open())
+            .then_some(self.core.reset_run_id)
+            .flatten()
     }
 
     /// The last event's id that is stored.

@@ -31,6 +31,8 @@ pub(super) struct Audit {
     cancel_requested: bool,
     signal_requests: BTreeSet<String>,
     closed: bool,
+    /// The records are copies of another run's, without what leaves no event.
+    pub(super) copying: bool,
 }
 
 impl Audit {
@@ -86,7 +88,7 @@ impl Audit {
     fn change(&mut self, change: &ChangeKind) -> Result<(), Broken> {
         let late = matches!(
             change,
-            ChangeKind::Acknowledged(_) | ChangeKind::LateChildStarted(_)
+            ChangeKind::Acknowledged(_) | ChangeKind::LateChildStarted(_) | ChangeKind::ResetTo(_)
         );
         if self.closed && !late {
             return Err(format!("a change of a closed run: {change:?}"));
@@ -249,6 +251,9 @@ impl Audit {
             A::ActivityTaskScheduledEventAttributes(_) => {
                 self.attempts.insert(event.event_id, (1, false));
                 Ok(())
+            }
+            A::ActivityTaskStartedEventAttributes(a) if self.copying => {
+                self.start(event, a.scheduled_event_id, T::ActivityTaskScheduled)
             }
             A::ActivityTaskStartedEventAttributes(a) => {
                 let (attempt, handed_out) = *self.attempt(a.scheduled_event_id)?;

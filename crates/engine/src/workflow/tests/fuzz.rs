@@ -308,6 +308,18 @@ impl Dice {
     }
 
     fn operate(&mut self, label: &str) -> String {
+        if self.chance(25) {
+            let exclude = self.maybe(30, &["exclude=Signal", "older=None"]);
+            return format!("reset wf={label} event={}{exclude}", self.below(24));
+        }
+        if self.chance(10) {
+            let what = ["priority=2", "auto-upgrade", "pinned=dep:b1", ""];
+            let mask = self.pick(&[
+                "mask=priority",
+                "mask=versioning_override+priority.priority_key",
+            ]);
+            return format!("update-options wf={label} {mask} {}", self.pick(&what));
+        }
         if self.chance(30) {
             let verb = self.pick(&["pause", "unpause", "unpause"]);
             return format!("{verb} wf={label}");

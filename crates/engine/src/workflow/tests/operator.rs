@@ -2,11 +2,18 @@
 
 use proto::temporal::api::activity::v1::ActivityOptions;
 use proto::temporal::api::common::v1::Priority;
+use proto::temporal::api::deployment::v1::WorkerDeploymentVersion;
+use proto::temporal::api::enums::v1::{ResetReapplyExcludeType, ResetReapplyType};
+use proto::temporal::api::workflow::v1::post_reset_operation::{UpdateWorkflowOptions, Variant};
+use proto::temporal::api::workflow::v1::versioning_override::{Override, PinnedOverride};
+use proto::temporal::api::workflow::v1::{
+    PostResetOperation, VersioningOverride, WorkflowExecutionOptions,
+};
 use proto::temporal::api::workflowservice::v1::{
     PauseActivityRequest, PauseWorkflowExecutionRequest, ResetActivityRequest,
-    UnpauseActivityRequest, UnpauseWorkflowExecutionRequest, UpdateActivityOptionsRequest,
-    pause_activity_request, reset_activity_request, unpause_activity_request,
-    update_activity_options_request,
+    ResetWorkflowExecutionRequest, UnpauseActivityRequest, UnpauseWorkflowExecutionRequest,
+    UpdateActivityOptionsRequest, UpdateWorkflowExecutionOptionsRequest, pause_activity_request,
+    reset_activity_request, unpause_activity_request, update_activity_options_request,
 };
 
 use super::requests;
@@ -22,12 +29,87 @@ pub(super) fn input(verb: &str, words: &mut Words) -> Input {
             request_id: words.text_or("request", ""),
             ..PauseWorkflowExecutionRequest::default()
         })),
+        "update-options" => {
+            Input::UpdateWorkflowOptions(Box::new(UpdateWorkflowExecutionOptionsRequest {
+                update_mask: words.text("mask").map(|mask| proto::FieldMask {
+                    paths: mask.split('+').map(str::to_owned).collect(),
+                }),
+                workflow_execution_options: Some(workflow_options(words)),
+                identity: "operator".to_owned(),
+                ..UpdateWorkflowExecutionOptionsRequest::default()
+            }))
+        }
         "unpause" => Input::UnpauseWorkflow(Box::new(UnpauseWorkflowExecutionRequest {
             identity: "operator".to_owned(),
             reason: words.text_or("reason", ""),
             ..UnpauseWorkflowExecutionRequest::default()
         })),
         _ => on_activities(verb, words),
+    }
+}
+
+/// `event=4 reason=why exclude=Signal+Update older=Signal` and options for afterwards.
+pub(super) fn reset(words: &mut Words) -> ResetWorkflowExecutionRequest {
+    let exclude = words.text("exclude").unwrap_or_default();
+    let exclude = exclude
+        .split('+')
+        .filter(|name| !name.is_empty())
+        .map(|name| {
+            let name = requests::shouting("RESET_REAPPLY_EXCLUDE_TYPE_", name);
+            ResetReapplyExcludeType::from_str_name(&name).expect("a type to exclude") as i32
+        });
+    let older = words.text("older").map_or(0, |name| {
+        let name = requests::shouting("RESET_REAPPLY_TYPE_", &name);
+        ResetReapplyType::from_str_name(&name).expect("a type to take over") as i32
+    });
+    let then = words.text("then").map(|mask| PostResetOperation {
+        variant: Some(Variant::UpdateWorkflowOptions(UpdateWorkflowOptions {
+            update_mask: Some(proto::FieldMask {
+                paths: mask.split('+').map(str::to_owned).collect(),
+            }),
+            workflow_execution_options: Some(workflow_options(words)),
+        })),
+    });
+    ResetWorkflowExecutionRequest {
+        workflow_task_finish_event_id: words.number("event").unwrap_or(0),
+        reason: words.text_or("reason", "why"),
+        request_id: words.text_or("request", "reset"),
+        reset_reapply_exclude_types: exclude.collect(),
+        reset_reapply_type: older,
+        post_reset_operations: then.into_iter().collect(),
+        ..ResetWorkflowExecutionRequest::default()
+    }
+}
+
+/// `priority=1 fairness=k auto-upgrade pinned=dep:b1`.
+pub(super) fn workflow_options(words: &mut Words) -> WorkflowExecutionOptions {
+    let key = words.number("priority").map(|key| key as i32);
+    let fairness_key = words.text("fairness");
+    let priority = (key.is_some() || fairness_key.is_some()).then(|| Priority {
+        priority_key: key.unwrap_or(0),
+        fairness_key: fairness_key.unwrap_or_default(),
+        ..Priority::default()
+    });
+    let pinned = words.text("pinned").map(|version| {
+        let (deployment_name, build_id) = version.split_once(':').expect("deployment:build");
+        Override::Pinned(PinnedOverride {
+            version: Some(WorkerDeploymentVersion {
+                deployment_name: deployment_name.to_owned(),
+                build_id: build_id.to_owned(),
+            }),
+            ..PinnedOverride::default()
+        })
+    });
+    let auto = words
+        .flag("auto-upgrade")
+        .then_some(Override::AutoUpgrade(true));
+    WorkflowExecutionOptions {
+        priority,
+        versioning_override: pinned.or(auto).map(|chosen| VersioningOverride {
+            r#override: Some(chosen),
+            ..VersioningOverride::default()
+        }),
+        ..WorkflowExecutionOptions::default()
     }
 }
 

@@ -99,8 +99,14 @@ impl Script {
             }
             "worker" => self.worker(&mut words),
             "activity" => self.activity(&mut words),
-            "pause" | "unpause" | "pause-activity" | "unpause-activity" | "reset-activity"
-            | "update-activity" => {
+            "reset" => {
+                let run = self.target(&mut words)?;
+                let request = operator::reset(&mut words);
+                let outcome = self.world.reset(run, request).map_err(Fault::Broken)?;
+                Ok(outcome.map_or_else(|rejection| self.rejected(&rejection), |_| String::new()))
+            }
+            "update-options" | "pause" | "unpause" | "pause-activity" | "unpause-activity"
+            | "reset-activity" | "update-activity" => {
                 let run = self.target(&mut words)?;
                 let input = operator::input(&verb, &mut words);
                 self.step(run, input)
@@ -231,6 +237,16 @@ impl Script {
                 let mut line = Line(format!("reply cancel_requested={cancel_requested}"));
                 line.flag("paused", *activity_paused);
                 line.flag("reset", *activity_reset);
+                line.0 + "\n"
+            }
+            Reply::WorkflowOptions(options, changed) => {
+                let mut line = Line("reply".to_owned());
+                show_event::workflow_options(
+                    &mut line,
+                    options.versioning_override.as_ref(),
+                    options.priority.as_ref(),
+                );
+                line.flag("unchanged", changed.is_none());
                 line.0 + "\n"
             }
             Reply::ActivityOptions(options) => {

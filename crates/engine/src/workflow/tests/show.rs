@@ -145,6 +145,9 @@ impl<'a> Show<'a> {
                 line.text("id", id);
             }
             ChangeKind::ParentAsked(_) => line.word("parent asked"),
+            ChangeKind::ResetTo(_) => line.word("reset"),
+            ChangeKind::EndedByReset(_) => line.word("ended by reset"),
+            ChangeKind::ActivitiesRescheduled(_) => line.word("activities rescheduled"),
             ChangeKind::WorkflowTaskDropped(_) => line.word("workflow task dropped"),
             ChangeKind::ActivityPaused(a) => {
                 line.word("activity paused");
@@ -312,6 +315,15 @@ impl<'a> Show<'a> {
             out += &(line.0 + "\n");
         }
         let extended = described.workflow_extended_info.iter();
+        for extended in extended.clone() {
+            let mut line = Line("reset".to_owned());
+            line.text("to", &extended.reset_run_id);
+            let time = extended.last_reset_time.as_ref().map(Timestamp::from_proto);
+            line.text("at", &time.map_or(String::new(), |t| since(self.now, t)));
+            if line.0 != "reset" {
+                out += &(line.0 + "\n");
+            }
+        }
         for pause in extended.clone().flat_map(|e| &e.pause_info) {
             let mut line = Line("paused".to_owned());
             line.text("by", &pause.identity);

@@ -2,7 +2,7 @@
 //! shown: the audit checks them.
 
 use proto::temporal::api::activity::v1::ActivityOptions;
-use proto::temporal::api::common::v1::RetryPolicy;
+use proto::temporal::api::common::v1::{Priority, RetryPolicy};
 use proto::temporal::api::enums::v1::{
     CancelExternalWorkflowExecutionFailedCause as CancelFailed, ContinueAsNewInitiator,
     SignalExternalWorkflowExecutionFailedCause as SignalFailed,
@@ -14,6 +14,9 @@ use proto::temporal::api::history::v1::{
     ActivityTaskScheduledEventAttributes, HistoryEvent,
     StartChildWorkflowExecutionInitiatedEventAttributes, WorkflowExecutionStartedEventAttributes,
 };
+
+use proto::temporal::api::workflow::v1::VersioningOverride;
+use proto::temporal::api::workflow::v1::versioning_override::Override;
 
 use super::script::spelled;
 use super::show::{Line, payload_text};
@@ -118,6 +121,9 @@ pub(super) fn attributes(line: &mut Line, event: &HistoryEvent) {
         }
         A::WorkflowExecutionOptionsUpdatedEventAttributes(a) => {
             line.text("request", &a.attached_request_id);
+            workflow_options(line, a.versioning_override.as_ref(), a.priority.as_ref());
+            line.flag("no-override", a.unset_versioning_override);
+            line.id("callbacks", a.attached_completion_callbacks.len() as i64);
         }
         A::WorkflowExecutionUpdateAdmittedEventAttributes(a) => {
             let meta = a.request.iter().filter_map(|r| r.meta.as_ref()).next();
@@ -318,6 +324,28 @@ fn activity_scheduled(line: &mut Line, a: &ActivityTaskScheduledEventAttributes)
         &a.heartbeat_timeout,
     ];
     timeouts_and_policy(line, spans, a.retry_policy.as_ref());
+}
+
+/// A run's options.
+pub(super) fn workflow_options(
+    line: &mut Line,
+    chosen: Option<&VersioningOverride>,
+    priority: Option<&Priority>,
+) {
+    match chosen.and_then(|chosen| chosen.r#override.as_ref()) {
+        Some(Override::AutoUpgrade(_)) => line.word("auto-upgrade"),
+        Some(Override::Pinned(pinned)) => {
+            let version = pinned.version.clone().unwrap_or_default();
+            let text = format!("{}:{}", version.deployment_name, version.build_id);
+            line.text("pinned", &text);
+        }
+        Some(Override::OneTime(_)) => line.word("one-time"),
+        None => {}
+    }
+    if let Some(priority) = priority {
+        line.text("priority", &priority.priority_key.to_string());
+        line.text("fairness", &priority.fairness_key);
+    }
 }
 
 /// An activity's options.

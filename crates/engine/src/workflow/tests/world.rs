@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use prost::Message as _;
+use proto::temporal::api::enums::v1::WorkflowExecutionStatus;
+use proto::temporal::api::history::v1::History;
 use proto::temporal::api::history::v1::history_event::Attributes;
+use proto::temporal::api::workflowservice::v1::ResetWorkflowExecutionRequest;
 use uuid::Uuid;
 
 use super::audit::Audit;
@@ -16,7 +19,7 @@ use crate::limits::Limits;
 use crate::rejection::Rejection;
 use crate::search_attributes::SearchAttributeType;
 use crate::time::Timestamp;
-use crate::workflow::input::{Input, Peer, PeerAnswer};
+use crate::workflow::input::{Input, Peer, PeerAnswer, ResetMark};
 use crate::workflow::record::Record;
 use crate::workflow::step::Step;
 use crate::workflow::transition::{
@@ -252,12 +255,84 @@ impl World {
             count => format!("{id}/{}", count + 1),
         };
         let mut run = Run::new(label, new_run.state);
+        run.audit.copying = true;
+        for record in &new_run.copied {
+            run.append(record)?;
+        }
+        run.audit.copying = false;
         run.append(&new_run.record)?;
         self.runs.push(run);
         let index = self.runs.len() - 1;
         self.carry_out(index, Some(new_run.record), new_run.effects, Vec::new());
         self.runs[index].check(self.now)?;
         check::one_open_run(&self.runs)
+    }
+
+    /// A reset, as a shard carries it out.
+    pub(super) fn reset(
+        &mut self,
+        base: usize,
+        request: ResetWorkflowExecutionRequest,
+    ) -> Result<Result<Uuid, Rejection>, Broken> {
+        let mut now = self.moment();
+        let workflow_id = self.runs[base].state.workflow_id.clone();
+        let current = self.current(&workflow_id).ok_or("no current run")?;
+        let mut chain = vec![base];
+        while let Some(next) = self.continued(chain[chain.len() - 1]) {
+            chain.push(next);
+        }
+        let open = self.runs[current].state.is_open();
+        let waiting = if open && chain.last() == Some(&current) {
+            self.runs[current].state.core.buffered.to_vec()
+        } else {
+            Vec::new()
+        };
+        let reason = request.reason.clone();
+        let histories = chain[1..].iter().map(|run| {
+            let events = self.runs[*run].audit.history.clone();
+            History { events }.encode_to_vec().into()
+        });
+        let journal = self.runs[base].journal.iter();
+        let input = workflow::ResetInput {
+            successors: histories.collect(),
+            base: journal
+                .map(|bytes| Record::decode(bytes.clone()).map_err(|error| error.to_string()))
+                .collect::<Result<_, _>>()?,
+            waiting,
+            request: Box::new(request),
+        };
+        let env = Env {
+            namespace: &self.namespace,
+            limits: &self.limits,
+        };
+        let new_run = workflow::reset(&self.runs[base].state, input, &mut now, env);
+        self.task_id = now.task_id;
+        let new_run = match new_run {
+            Ok(new_run) => new_run,
+            Err(rejection) => return Ok(Err(rejection)),
+        };
+        let run_id = new_run.state.run_id;
+        if open && current != base {
+            let mark = ResetMark {
+                reset_to: None,
+                terminate: Some(reason.clone()),
+            };
+            let _ = self.step(current, Input::Reset(mark))?;
+        }
+        let mark = ResetMark {
+            reset_to: Some(run_id),
+            terminate: (open && current == base).then_some(reason),
+        };
+        let _ = self.step(base, Input::Reset(mark))?;
+        self.opened(new_run)?;
+        Ok(Ok(run_id))
+    }
+
+    fn continued(&self, run: usize) -> Option<usize> {
+        let state = &self.runs[run].state;
+        let continued = state.core.status == WorkflowExecutionStatus::ContinuedAsNew;
+        let next = state.successor_run_id().filter(|_| continued)?;
+        self.by_run_id(Uuid::parse_str(next).ok()?)
     }
 
     /// Remembers what a worker got.
@@ -347,9 +422,12 @@ impl World {
                 .filter(|run| *self.runs[*run].state.workflow_id == *send.workflow_id),
             None => self.current(&send.workflow_id),
         };
-        let Some(to) = to else {
+        let Some(mut to) = to else {
             return Ok(peer_answer_for_missing(&send.message));
         };
+        while let Some(run_id) = self.runs[to].state.forwards(&send.message) {
+            to = self.by_run_id(run_id).ok_or("forwarded to no run")?;
+        }
         match self.step(to, Input::Peer(send.message))? {
             Ok(Reply::PeerAnswer(answer)) => Ok(answer),
             other => Err(format!("a message was answered with {other:?}")),

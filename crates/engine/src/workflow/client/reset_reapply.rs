@@ -1,0 +1,135 @@
+//! What happened after the point of a reset and is not to be lost: signals, updates, changes of options, results of
+//! children (behaviour, section 6.5). Cancel requests and closes are not taken over.
+
+use proto::temporal::api::enums::v1::UpdateAdmittedEventOrigin;
+use proto::temporal::api::history::v1::history_event::Attributes as A;
+use proto::temporal::api::history::v1::{
+    HistoryEvent, WorkflowExecutionUpdateAdmittedEventAttributes,
+};
+use proto::temporal::api::update::v1::Request;
+
+use crate::ids::EventId;
+use crate::workflow::record::ChangeKind;
+use crate::workflow::state::outbox::OutboxEntry;
+use crate::workflow::step::{Extras, Step};
+
+/// What the caller does not want to be taken over.
+pub(super) struct Excluded {
+    pub(super) signals: bool,
+    pub(super) updates: bool,
+    /// Nothing at all is.
+    pub(super) everything: bool,
+}
+
+/// Records events once more. Ids of initiated events mean something only in the run that was reset, `own`.
+pub(super) fn reapply(
+    step: &mut Step<'_>,
+    events: impl Iterator<Item = HistoryEvent>,
+    own: bool,
+    excluded: &Excluded,
+) {
+    for event in events {
+        let extras = Extras {
+            user_metadata: event.user_metadata,
+            links: event.links,
+        };
+        let Some(attributes) = event.attributes else {
+            continue;
+        };
+        let again = match attributes {
+            A::WorkflowExecutionSignaledEventAttributes(mut a) if !excluded.signals => {
+                // Two runs may have taken signals of one id.
+                if step.state.request_ids.contains(a.request_id.as_str()) {
+                    a.request_id.clear();
+                }
+                Some(A::WorkflowExecutionSignaledEventAttributes(a))
+            }
+            A::WorkflowExecutionUpdateAdmittedEventAttributes(a) if !excluded.updates => {
+                a.request.and_then(|request| admitted(step, request))
+            }
+            // The request is with the event that came first: this one, or an admission before it.
+            A::WorkflowExecutionUpdateAcceptedEventAttributes(a) if !excluded.updates => {
+                let request = a.accepted_request;
+                request.and_then(|request| admitted(step, request))
+            }
+            A::WorkflowExecutionOptionsUpdatedEventAttributes(a) => {
+                let id = a.attached_request_id.as_str();
+                let attached = !id.is_empty() && step.state.request_ids.contains(id);
+                (!attached || a.attached_completion_callbacks.is_empty())
+                    .then_some(A::WorkflowExecutionOptionsUpdatedEventAttributes(a))
+            }
+            attributes if own => of_child(step, attributes),
+            _ => None,
+        };
+        if let Some(attributes) = again {
+            step.write_with(attributes, extras);
+        }
+    }
+}
+
+/// An update that the new run has to take up, unless it knows it.
+fn admitted(step: &Step<'_>, request: Request) -> Option<A> {
+    let id = request.meta.as_ref().map_or("", |meta| &meta.update_id);
+    let known = step.state.updates.contains(id) || step.state.completed_updates.contains(id);
+    (!known).then(|| {
+        A::WorkflowExecutionUpdateAdmittedEventAttributes(
+            WorkflowExecutionUpdateAdmittedEventAttributes {
+                request: Some(request),
+                origin: UpdateAdmittedEventOrigin::Reapply as i32,
+            },
+        )
+    })
+}
+
+/// What is heard of a child that is pending in the new run, too.
+fn of_child(step: &mut Step<'_>, mut attributes: A) -> Option<A> {
+    match &mut attributes {
+        A::ChildWorkflowExecutionStartedEventAttributes(a) => {
+            begins(step, a.initiated_event_id)?;
+        }
+        A::StartChildWorkflowExecutionFailedEventAttributes(a) => {
+            begins(step, a.initiated_event_id)?;
+        }
+        A::ChildWorkflowExecutionCompletedEventAttributes(a) => {
+            a.started_event_id = ends(step, a.initiated_event_id)?;
+        }
+        A::ChildWorkflowExecutionFailedEventAttributes(a) => {
+            a.started_event_id = ends(step, a.initiated_event_id)?;
+        }
+        A::ChildWorkflowExecutionCanceledEventAttributes(a) => {
+            a.started_event_id = ends(step, a.initiated_event_id)?;
+        }
+        A::ChildWorkflowExecutionTimedOutEventAttributes(a) => {
+            a.started_event_id = ends(step, a.initiated_event_id)?;
+        }
+        A::ChildWorkflowExecutionTerminatedEventAttributes(a) => {
+            a.started_event_id = ends(step, a.initiated_event_id)?;
+        }
+        _ => return None,
+    }
+    Some(attributes)
+}
+
+/// A child of which nothing was heard yet is not asked for again.
+fn begins(step: &mut Step<'_>, initiated: EventId) -> Option<()> {
+    let child = step.state.children.get(&initiated)?;
+    if child.started.is_some() {
+        return None;
+    }
+    let asked = step
+        .state
+        .outbox
+        .iter()
+        .find(|(_, entry)| **entry == OutboxEntry::StartChild(initiated))
+        .map(|(seq, _)| *seq);
+    if let Some(seq) = asked {
+        step.change(ChangeKind::Acknowledged(seq));
+    }
+    Some(())
+}
+
+/// The id that the child's start has in the new run.
+fn ends(step: &Step<'_>, initiated: EventId) -> Option<EventId> {
+    let child = step.state.children.get(&initiated)?;
+    child.started.map(|(_, event_id)| event_id)
+}

@@ -1,0 +1,115 @@
+//! UpdateWorkflowExecutionOptions (behaviour, section 6.9): the worker version and the priority of a run, field by
+//! field. No workflow task follows.
+
+use proto::temporal::api::common::v1::Priority;
+use proto::temporal::api::history::v1::WorkflowExecutionOptionsUpdatedEventAttributes;
+use proto::temporal::api::history::v1::history_event::Attributes;
+use proto::temporal::api::workflow::v1::WorkflowExecutionOptions;
+use proto::temporal::api::workflowservice::v1::UpdateWorkflowExecutionOptionsRequest;
+
+use crate::field_mask;
+use crate::rejection::Rejection;
+use crate::workflow::state::State;
+use crate::workflow::step::{Extras, Step};
+use crate::workflow::transition::{Reply, Transition};
+
+pub(crate) fn update(
+    mut step: Step<'_>,
+    request: UpdateWorkflowExecutionOptionsRequest,
+) -> Result<Transition, Rejection> {
+    if !step.state.is_open() {
+        return step.reject(Rejection::AlreadyCompleted);
+    }
+    let given = request.workflow_execution_options.unwrap_or_default();
+    let paths = request.update_mask.map(|mask| mask.paths);
+    let paths = paths.unwrap_or_default();
+    match apply(&mut step, &given, &paths, &request.identity) {
+        Ok((options, changed)) => {
+            let time = changed.then_some(step.now.time);
+            step.done(Reply::WorkflowOptions(Box::new(options), time))
+        }
+        Err(rejection) => step.reject(rejection),
+    }
+}
+
+/// Changes the options that the paths name. Gives all of them, and whether any is another one now.
+pub(crate) fn apply(
+    step: &mut Step<'_>,
+    given: &WorkflowExecutionOptions,
+    paths: &[String],
+    identity: &str,
+) -> Result<(WorkflowExecutionOptions, bool), Rejection> {
+    let before = options(step.state);
+    let merged = merged(before.clone(), given, paths)
+        .map_err(|cause| Rejection::invalid(format!("error applying update_options: {cause}")))?;
+    if merged == before {
+        return Ok((merged, false));
+    }
+    // An event cannot say that there is no priority any more; the default one is the same.
+    let priority = merged.priority.clone();
+    let priority = priority.or_else(|| before.priority.map(|_| Priority::default()));
+    step.external(
+        Attributes::WorkflowExecutionOptionsUpdatedEventAttributes(
+            WorkflowExecutionOptionsUpdatedEventAttributes {
+                unset_versioning_override: merged.versioning_override.is_none(),
+                versioning_override: merged.versioning_override.clone(),
+                priority,
+                identity: identity.to_owned(),
+                ..WorkflowExecutionOptionsUpdatedEventAttributes::default()
+            },
+        ),
+        Extras::default(),
+    );
+    step.enforce_buffer_limits();
+    Ok((merged, true))
+}
+
+fn options(state: &State) -> WorkflowExecutionOptions {
+    WorkflowExecutionOptions {
+        versioning_override: state.core.versioning_override.as_deref().cloned(),
+        priority: state.priority().cloned(),
+        ..WorkflowExecutionOptions::default()
+    }
+}
+
+fn merged(
+    mut into: WorkflowExecutionOptions,
+    from: &WorkflowExecutionOptions,
+    paths: &[String],
+) -> Result<WorkflowExecutionOptions, &'static str> {
+    let paths: Vec<String> = paths.iter().map(|path| field_mask::snake(path)).collect();
+    let names = |path: &str| paths.iter().any(|named| named == path);
+    let behavior = names("versioning_override.behavior");
+    if behavior != names("versioning_override.deployment") {
+        return Err("versioning_override fields must be updated together");
+    }
+    let given = from.priority.clone().unwrap_or_default();
+    for path in &paths {
+        match path.as_str() {
+            "versioning_override"
+            | "versioning_override.behavior"
+            | "versioning_override.deployment" => {
+                into.versioning_override
+                    .clone_from(&from.versioning_override);
+            }
+            "priority" => into.priority.clone_from(&from.priority),
+            "priority.priority_key" => {
+                into.priority.get_or_insert_default().priority_key = given.priority_key;
+            }
+            "priority.fairness_key" => {
+                let own = into.priority.get_or_insert_default();
+                own.fairness_key.clone_from(&given.fairness_key);
+            }
+            "priority.fairness_weight" => {
+                into.priority.get_or_insert_default().fairness_weight = given.fairness_weight;
+            }
+            // Time is not skipped here.
+            "time_skipping_config" => {}
+            path if path.starts_with("versioning_override.") => {
+                return Err("versioning_override doesn't support partial updates");
+            }
+            _ => return Err("time_skipping_config doesn't support partial update"),
+        }
+    }
+    Ok(into)
+}
