@@ -144,7 +144,7 @@ pub(crate) fn mark(mut step: Step<'_>, mark: ResetMark) -> Result<Transition, Re
 /// The last event that clients see: a first attempt's start counts, though it is not stored yet.
 fn last_visible(state: &State) -> EventId {
     match state.started_workflow_task() {
-        Some((task, started)) if !task.is_transient() => started.event_id,
+        Some((task, started)) if !task.is_unwritten() => started.event_id,
         _ => state.last_event_id(),
     }
 }
