@@ -301,3 +301,23 @@ def test_several_direct_queries(w):
         answer(w, task, task.query.query_type)
     for n, future in waiting.items():
         assert values_of(future.result().query_result) == [f"q{n}"]
+
+
+def test_an_answer_that_is_too_large_fails(w):
+    w.begin()
+    waiting = w.query_future()
+    large = {"payloads": [{"data": b"x" * (2 * 1024 * 1024 + 1)}]}
+    answer(w, w.poll(), query_result=large)
+    with refused("INVALID_ARGUMENT", "Blob data size exceeds limit.", "QueryFailedFailure"):
+        waiting.result()
+
+
+def test_query_waits_for_a_delayed_first_task(w):
+    """When its caller has the time."""
+    w.start(workflow_start_delay=seconds(1))
+    waiting = w.query_future()
+    task = w.poll()
+    (query_id,) = task.queries
+    result = {"result_type": ANSWERED, "answer": payloads("first")}
+    w.complete(task, query_results={query_id: result})
+    assert values_of(waiting.result().query_result) == ["first"]

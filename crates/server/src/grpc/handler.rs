@@ -278,6 +278,7 @@ names_namespace!(
     DescribeTaskQueueRequest,
     DescribeWorkerRequest,
     DescribeWorkflowExecutionRequest,
+    ExecuteMultiOperationRequest,
     GetWorkflowExecutionHistoryRequest,
     GetWorkflowExecutionHistoryReverseRequest,
     ListBatchOperationsRequest,
@@ -300,6 +301,7 @@ names_namespace!(
     UnpauseWorkflowExecutionRequest,
     PollActivityTaskQueueRequest,
     PollNexusTaskQueueRequest,
+    PollWorkflowExecutionUpdateRequest,
     PollWorkflowTaskQueueRequest,
     QueryWorkflowRequest,
     RecordActivityTaskHeartbeatByIdRequest,
@@ -317,6 +319,7 @@ names_namespace!(
     StartWorkflowExecutionRequest,
     StopBatchOperationRequest,
     TerminateWorkflowExecutionRequest,
+    UpdateWorkflowExecutionRequest,
 );
 
 has_token!(

@@ -41,6 +41,8 @@ pub(super) fn info(record: &Record, limits: &Limits) -> NamespaceInfo {
         // What is not served is not claimed: clients look here before they use it.
         capabilities: Some(namespace_info::Capabilities {
             eager_workflow_start: true,
+            sync_update: true,
+            async_update: true,
             worker_heartbeats: true,
             workflow_pause: true,
             ..Default::default()

@@ -5,8 +5,10 @@ use engine::workflow::Input;
 use engine::workflow::input::WorkflowTaskCompleted;
 use engine::workflow::token::{self, WorkflowTaskToken};
 use engine::workflow::transition::Reply as EngineReply;
+use prost::Message;
 use proto::temporal::api::command::v1::Command;
 use proto::temporal::api::command::v1::command::Attributes;
+use proto::temporal::api::enums::v1::QueryResultType;
 use proto::temporal::api::workflowservice::v1::{
     RespondWorkflowTaskCompletedRequest, RespondWorkflowTaskCompletedResponse,
 };
@@ -25,8 +27,19 @@ pub(super) async fn handle(
     token: WorkflowTaskToken,
 ) -> Result<Reply<RespondWorkflowTaskCompletedResponse>, WireError> {
     let NamespaceCall {
-        request, namespace, ..
+        mut request,
+        namespace,
+        ..
     } = call;
+    for result in request.query_results.values_mut() {
+        let size = result.answer.as_ref().map_or(0, Message::encoded_len);
+        if let Err(refusal) = validate::blob_size(size, &server.limits) {
+            // An answer that is too large is none; the caller hears why.
+            result.set_result_type(QueryResultType::Failed);
+            result.answer = None;
+            result.error_message = refusal.message;
+        }
+    }
     validate::identity(&request.identity, &server.limits)?;
     for name in request.commands.iter().filter_map(other_namespace) {
         handler::find(&server, name)?;
@@ -48,6 +61,7 @@ pub(super) async fn handle(
     };
     let response = RespondWorkflowTaskCompletedResponse {
         activity_tasks: reply.activity_tasks,
+        reset_history_event_id: reply.reset_history_event_id,
         ..Default::default()
     };
     let Some(task) = reply.workflow_task else {

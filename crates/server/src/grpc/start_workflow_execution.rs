@@ -48,31 +48,9 @@ pub(super) async fn handle(
         .shards
         .start(&namespace, StartInput::Start(Box::new(request)))
         .await?;
-    let StartReply {
-        run_id,
-        first_execution_run_id,
-        started: is_new,
-        status,
-        eager_workflow_task,
-        ..
-    } = started.reply;
-    let run_id = run_id.to_string();
-    let link = match attached {
-        Some(request_id) if !is_new => {
-            let updated = EventType::WorkflowExecutionOptionsUpdated;
-            request_link(&namespace, &workflow_id, &run_id, &request_id, updated)
-        }
-        _ => first_event(&namespace, &workflow_id, &run_id),
-    };
-    let response = StartWorkflowExecutionResponse {
-        first_execution_run_id,
-        started: is_new,
-        status: status.into(),
-        link: Some(link),
-        eager_workflow_task: None,
-        run_id: run_id.clone(),
-    };
-    let (Some(task), Some(history)) = (eager_workflow_task, started.history) else {
+    let response = response(&namespace, &workflow_id, &started.reply, attached);
+    let run_id = response.run_id.clone();
+    let (Some(task), Some(history)) = (started.reply.eager_workflow_task, started.history) else {
         return Ok(response.into());
     };
     let eager = task_view::workflow_task(&workflow_id, &run_id, task, history, Vec::new());
@@ -81,6 +59,31 @@ pub(super) async fn handle(
         EAGER_WORKFLOW_TASK,
         vec![wire::encode(&eager)],
     ))
+}
+
+/// The answer, but for an eager task. A request id that was attached to a run has a link of its own.
+pub(super) fn response(
+    namespace: &Namespace,
+    workflow_id: &str,
+    reply: &StartReply,
+    attached: Option<String>,
+) -> StartWorkflowExecutionResponse {
+    let run_id = reply.run_id.to_string();
+    let link = match attached {
+        Some(request_id) if !reply.started => {
+            let updated = EventType::WorkflowExecutionOptionsUpdated;
+            request_link(namespace, workflow_id, &run_id, &request_id, updated)
+        }
+        _ => first_event(namespace, workflow_id, &run_id),
+    };
+    StartWorkflowExecutionResponse {
+        first_execution_run_id: reply.first_execution_run_id.clone(),
+        started: reply.started,
+        status: reply.status.into(),
+        link: Some(link),
+        eager_workflow_task: None,
+        run_id,
+    }
 }
 
 /// Checks a request in the reference's order, and fills in what it leaves open.

@@ -76,11 +76,12 @@ fn workflow_service() -> Vec<(&'static str, Handler)> {
     use super::{
         count_workflow_executions, delete_workflow_execution, deprecate_namespace,
         describe_batch_operation, describe_namespace, describe_task_queue,
-        describe_workflow_execution, get_cluster_info, get_search_attributes, get_system_info,
-        get_workflow_execution_history, get_workflow_execution_history_reverse,
-        list_batch_operations, list_closed_workflow_executions, list_namespaces,
-        list_open_workflow_executions, list_task_queue_partitions, list_workers,
-        list_workflow_executions, poll_activity_task_queue, poll_nexus_task_queue,
+        describe_workflow_execution, execute_multi_operation, get_cluster_info,
+        get_search_attributes, get_system_info, get_workflow_execution_history,
+        get_workflow_execution_history_reverse, list_batch_operations,
+        list_closed_workflow_executions, list_namespaces, list_open_workflow_executions,
+        list_task_queue_partitions, list_workers, list_workflow_executions,
+        poll_activity_task_queue, poll_nexus_task_queue, poll_workflow_execution_update,
         poll_workflow_task_queue, query_workflow, record_activity_task_heartbeat,
         record_worker_heartbeat, register_namespace, request_cancel_workflow_execution,
         reset_sticky_task_queue, respond_activity_task_canceled, respond_activity_task_completed,
@@ -89,6 +90,7 @@ fn workflow_service() -> Vec<(&'static str, Handler)> {
         respond_workflow_task_failed, shutdown_worker, signal_with_start_workflow_execution,
         signal_workflow_execution, start_batch_operation, start_workflow_execution,
         stop_batch_operation, terminate_workflow_execution, update_namespace,
+        update_workflow_execution,
     };
     vec![
         ("RegisterNamespace", plain(register_namespace::handle)),
@@ -136,6 +138,18 @@ fn workflow_service() -> Vec<(&'static str, Handler)> {
             named(describe_workflow_execution::handle),
         ),
         ("QueryWorkflow", named(query_workflow::handle)),
+        (
+            "UpdateWorkflowExecution",
+            named(update_workflow_execution::handle),
+        ),
+        (
+            "PollWorkflowExecutionUpdate",
+            named(poll_workflow_execution_update::handle),
+        ),
+        (
+            "ExecuteMultiOperation",
+            named(execute_multi_operation::handle),
+        ),
         (
             "ResetStickyTaskQueue",
             named(reset_sticky_task_queue::handle),

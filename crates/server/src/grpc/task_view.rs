@@ -44,6 +44,7 @@ pub(super) fn workflow_task(
         started_time: Some(task.started_time.to_proto()),
         queries: queries.into_iter().collect::<BTreeMap<_, _>>(),
         next_page_token: next_page(&history),
+        messages: task.messages,
         ..Default::default()
     };
     Reply::with(message, HISTORY, history.fragments)

@@ -13,6 +13,7 @@ use super::When;
 use super::look::Look;
 use super::message::{AnswerTo, QueryAnswer};
 use super::tail::Tail;
+use super::update::UpdateWaiter;
 
 /// Number of a commit of this shard; everything up to 0 is durable.
 pub(super) type CommitId = u64;
@@ -68,6 +69,14 @@ pub(super) struct Waiting {
     pub(super) readers: Vec<(When, Box<dyn Look>)>,
     /// The one question that waits for a workflow task.
     pub(super) query: Option<BufferedQuery>,
+    /// Those who follow updates.
+    pub(super) updates: Vec<UpdateWaiter>,
+}
+
+impl Waiting {
+    fn is_empty(&self) -> bool {
+        self.readers.is_empty() && self.query.is_none() && self.updates.is_empty()
+    }
 }
 
 /// A question that goes out with the next workflow task.
@@ -246,7 +255,7 @@ impl Cell {
             }
         }
         waiting.readers = left;
-        if !waiting.readers.is_empty() || waiting.query.is_some() {
+        if !waiting.is_empty() {
             self.waiting = Some(waiting);
         }
         satisfied
@@ -258,6 +267,7 @@ impl Cell {
             return;
         };
         waiting.readers.retain(|(_, look)| !look.is_abandoned());
+        waiting.updates.retain(|waiter| !waiter.is_gone());
         if waiting
             .query
             .as_ref()
@@ -265,7 +275,7 @@ impl Cell {
         {
             waiting.query = None;
         }
-        if waiting.readers.is_empty() && waiting.query.is_none() {
+        if waiting.is_empty() {
             self.waiting = None;
         }
     }

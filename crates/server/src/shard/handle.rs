@@ -123,7 +123,15 @@ impl Shards {
             .await?;
         let StartReply::Workflow(reply) = started.reply;
         let history = self.complete(started.history).await?;
-        Ok(Started { reply, history })
+        let update = match started.update {
+            Some(update) => Some(update.complete(self.store()).await?),
+            None => None,
+        };
+        Ok(Started {
+            reply,
+            history,
+            update,
+        })
     }
 
     /// Starts an execution of any kind.

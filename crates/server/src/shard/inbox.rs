@@ -200,6 +200,7 @@ impl Shard {
             Body::Look(look) => self.look(run_id, look),
             Body::LookWhen(when, look) => self.look_when(run_id, when, look),
             Body::Query(call) => self.query(run_id, *call),
+            Body::Update(call) => self.update(&target.namespace, run_id, *call),
             Body::Delete(answer) => self.delete(&target.namespace, run_id, answer),
             Body::Reset(call) => self.reset(&target, Some(run_id), *call),
             Body::Peer(call) => self.peer(&target, Some(run_id), *call),

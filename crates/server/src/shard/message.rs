@@ -16,6 +16,7 @@ use super::cache::WorkflowRef;
 use super::history::TaskHistoryPlan;
 use super::look::Look;
 use super::reset::ResetCall;
+use super::update::{UpdateAnswer, UpdateCall};
 use super::{CallError, When};
 use engine::workflow::state::workflow_task::Sticky;
 
@@ -101,6 +102,8 @@ pub(super) enum Body {
     LookWhen(When, Box<dyn Look>),
     /// Ask a workflow.
     Query(Box<QueryCall>),
+    /// Send a workflow an update, or find one.
+    Update(Box<UpdateCall>),
     /// Delete a run.
     Delete(AnswerTo<()>),
     /// Reset a run.
@@ -127,6 +130,7 @@ impl Body {
         match self {
             Self::Step(input, answer) => input.is_claim() && answer.is_closed(),
             Self::Look(look) | Self::LookWhen(_, look) => look.is_abandoned(),
+            Self::Update(call) => call.is_abandoned(),
             _ => false,
         }
     }
@@ -139,6 +143,7 @@ impl Body {
             Self::Step(_, answer) => drop(answer.send(Err(error))),
             Self::Look(look) | Self::LookWhen(_, look) => look.answer(Err(error)),
             Self::Query(call) => drop(call.answer.send(Err(error))),
+            Self::Update(call) => call.refuse(error),
             Self::Delete(answer) => drop(answer.send(Err(error))),
             Self::Reset(call) => drop(call.answer.send(Err(error))),
             Self::Peer(_) | Self::PeerAnswer(..) | Self::PeerFailed(_) => {}
@@ -198,6 +203,8 @@ pub(super) struct StartAnswer {
     pub(super) reply: StartReply,
     /// What to send with an eager workflow task.
     pub(super) history: Option<TaskHistoryPlan>,
+    /// How far the update is that came with it.
+    pub(super) update: Option<UpdateAnswer>,
 }
 
 /// A step's answer, before its history is complete.

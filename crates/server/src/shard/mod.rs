@@ -7,7 +7,7 @@
 //! shard has to say to matching goes through [`crate::matching::Matching`].
 //!
 //! - [`handle`]: the door. [`writer`]: a shard's loop. [`inbox`]: what becomes of a message.
-//! - [`step`], [`start`], [`question`], [`outbox`]: what is done to an execution.
+//! - [`step`], [`start`], [`update`], [`question`], [`outbox`]: what is done to an execution.
 //! - [`reset`]: opens a run with the events of another.
 //! - [`cell`], [`cache`], [`tail`]: executions in memory. [`load`], [`recovery`], [`deadlines`]: how they get there.
 //! - [`pipeline`], [`release`]: what is written, and what is held back until it is durable.
@@ -36,6 +36,7 @@ mod slot;
 mod start;
 mod step;
 mod tail;
+mod update;
 mod writer;
 
 use std::sync::Arc;
@@ -55,6 +56,7 @@ pub use self::counters::Counters;
 pub use self::handle::{ShardOptions, Shards};
 pub(crate) use self::message::QueryAnswer;
 pub use self::slot::{SLOT_COUNT, slot_of};
+pub use self::update::FollowedUpdate;
 
 /// Why a call to an execution was not answered with what it asked for.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -90,6 +92,8 @@ pub struct Started {
     pub reply: StartReply,
     /// The history of the eager workflow task, if there is one.
     pub history: Option<TaskHistory>,
+    /// The update of an update-with-start.
+    pub update: Option<FollowedUpdate>,
 }
 
 /// What a step answered.

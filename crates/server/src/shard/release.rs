@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use engine::execution::{Effect, PeerAnswer, Send as Sent, answer_for_missing};
+use engine::workflow::UpdateStage;
 use store::ExecutionKey;
 use tokio::sync::mpsc;
 
@@ -11,6 +12,7 @@ use super::message::{
     AnswerTo, Body, Message, PeerCall, QueryAnswer, StartAnswer, StepAnswer, Target,
 };
 use super::slot::{shard_of, slot_of};
+use super::update::{News, UpdateAnswer};
 use super::{CallError, NamespaceById};
 use crate::matching::Matching;
 
@@ -24,6 +26,10 @@ pub(super) enum Release {
     Look(Box<dyn Look>, Result<(), CallError>),
     /// To someone who asked a workflow.
     Query(AnswerTo<QueryAnswer>, Result<QueryAnswer, CallError>),
+    /// To someone who sent or looked for an update.
+    Update(AnswerTo<UpdateAnswer>, Result<Box<UpdateAnswer>, CallError>),
+    /// To someone who follows an update.
+    UpdateNews(mpsc::UnboundedSender<News>, UpdateStage),
     /// To the caller of a delete.
     Delete(AnswerTo<()>, Result<(), CallError>),
     /// Tasks to offer and messages to send, of this run.
@@ -77,6 +83,8 @@ impl Release {
             Self::Step(to, answer) => drop(to.send(answer.map(|boxed| *boxed))),
             Self::Look(look, outcome) => look.answer(outcome),
             Self::Query(to, answer) => drop(to.send(answer)),
+            Self::Update(to, answer) => drop(to.send(answer.map(|boxed| *boxed))),
+            Self::UpdateNews(to, stage) => drop(to.send(Ok(stage))),
             Self::Delete(to, answer) => drop(to.send(answer)),
             Self::Effects(key, effects) => carry_out_effects(&key, effects, outside),
             Self::Peer(from, seq, answer) => {
@@ -95,6 +103,8 @@ impl Release {
             Self::Step(to, _) => drop(to.send(Err(error.clone()))),
             Self::Look(look, _) => look.answer(Err(error.clone())),
             Self::Query(to, _) => drop(to.send(Err(error.clone()))),
+            Self::Update(to, _) => drop(to.send(Err(error.clone()))),
+            Self::UpdateNews(to, _) => drop(to.send(Err(error.clone()))),
             Self::Delete(to, _) => drop(to.send(Err(error.clone()))),
             Self::Peer(from, seq, _) => tell_sender(&from, Body::PeerFailed(seq), outside),
             Self::Refusal(body, _) => body.refuse(error.clone()),

@@ -9,6 +9,7 @@ use engine::execution::{
     start_message,
 };
 use engine::rejection::Rejection;
+use engine::workflow;
 use uuid::Uuid;
 
 use super::CallError;
@@ -28,8 +29,16 @@ impl Shard {
         input: StartInput,
         answer: AnswerTo<StartAnswer>,
     ) {
+        let update_id = update_id(&input);
         let (outcome, commit) = self.open(target, current, input);
         let outcome = outcome.map(|mut reply| {
+            let update = match (&reply, update_id) {
+                (StartReply::Workflow(reply), Some(id)) => reply
+                    .update
+                    .clone()
+                    .and_then(|stage| self.follow_update(reply.run_id, id, stage)),
+                _ => None,
+            };
             let history = match &mut reply {
                 StartReply::Workflow(reply) => {
                     reply.eager_workflow_task.as_mut().and_then(|task| {
@@ -38,7 +47,11 @@ impl Shard {
                     })
                 }
             };
-            Box::new(StartAnswer { reply, history })
+            Box::new(StartAnswer {
+                reply,
+                history,
+                update,
+            })
         });
         self.hold(commit, Release::Start(answer, outcome));
     }
@@ -168,4 +181,13 @@ impl Shard {
                 .map_or(0, |void| void.commit()),
         }
     }
+}
+
+/// The id of the update that comes with a start.
+fn update_id(input: &StartInput) -> Option<Arc<str>> {
+    let StartInput::Workflow(workflow::StartInput::UpdateWithStart(_, update)) = input else {
+        return None;
+    };
+    let meta = update.request.meta.as_ref()?;
+    Some(meta.update_id.as_str().into())
 }

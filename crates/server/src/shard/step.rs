@@ -128,7 +128,7 @@ impl Shard {
             effects,
             row_changed,
             successor,
-            updates: _,
+            updates,
         } = transition;
         Counters::add(&self.counters.transitions, 1);
         let slot;
@@ -156,6 +156,7 @@ impl Shard {
         }
         let commit = self.last_commit(run_id);
         self.hold_effects(run_id, commit, effects);
+        self.tell_updates(run_id, updates);
         reply
     }
 

@@ -1,9 +1,11 @@
-//! Who waits in memory: queries for their answers. All of it may be forgotten in a crash: whoever asked
+//! Who waits in memory: queries for their answers, updates for their outcomes. All of it may be forgotten in a crash: whoever asked
 //! asks again.
 //!
 //! - [`query`]: the way of a query, from the caller's side.
+//! - [`update`]: the way of an update.
 
 mod query;
+mod update;
 
 use std::sync::{Arc, Weak};
 
@@ -17,6 +19,7 @@ use uuid::Uuid;
 use crate::sync::{Mutex, lock};
 
 pub(crate) use self::query::query;
+pub use self::update::{UpdateWait, UpdateWithStartError, Updated};
 
 /// A query that a worker is to answer on its own, without a workflow task.
 #[derive(Debug)]
