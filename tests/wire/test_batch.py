@@ -2,9 +2,10 @@
 
 import uuid
 
+import commands as c
 import grpc
 import pytest
-from client import Error, eventually, payloads
+from client import Error, application_failure, eventually, payloads, seconds
 from scene import Scene
 
 TERMINATE = {"termination_operation": {"identity": "me"}}
@@ -280,3 +281,80 @@ def test_one_at_a_time(client, w, job):
     assert error.code == "RESOURCE_EXHAUSTED"
     assert error.message == "Max concurrent batch operations is reached"
     client("StopBatchOperation", job_id=job.id, reason="enough")
+
+
+def paused_activity(w):
+    """A workflow with an activity that an operator has paused, and which is listed so."""
+    w.begin(c.activity("a", type_=type_of(w)))
+    w.call("PauseActivityExecution", workflow_id=w.id, activity_id="a")
+    query = f"TemporalPauseInfo = 'property:activityType={type_of(w)}'"
+
+    def listed():
+        return w.call("ListWorkflowExecutions", query=query).executions or None
+
+    eventually(listed)
+    return {"visibility_query": f"WorkflowId = '{w.id}'"}
+
+
+@pytest.mark.parametrize("by", ["type", "match_all"])
+def test_unpause_activities(w, job, by):
+    query = paused_activity(w)
+    which = {"match_all": True} if by == "match_all" else {"type": type_of(w)}
+    job.start(**query, unpause_activities_operation=which | {"identity": "me"})
+    assert job.finished().complete_operation_count == 1
+    assert not w.pending_activity().paused
+    w.complete_activity(w.poll_activity())
+
+
+def test_change_options_of_activities(w, job):
+    query = paused_activity(w)
+    job.start(
+        **query,
+        update_activity_options_operation={
+            "match_all": True,
+            "activity_options": {"start_to_close_timeout": seconds(7)},
+            "update_mask": {"paths": ["start_to_close_timeout"]},
+        },
+    )
+    assert job.finished().complete_operation_count == 1
+    assert w.pending_activity().activity_options.start_to_close_timeout.seconds == 7
+
+
+def test_reset_activities(w, job):
+    w.begin(c.activity("a", type_=type_of(w), retry_policy={"initial_interval": seconds(60)}))
+    w.fail_activity(w.poll_activity(), application_failure("not now"))
+
+    def failed():
+        return True if w.pending_activity().attempt == 2 else None
+
+    eventually(failed)
+    job.start(
+        visibility_query=f"WorkflowId = '{w.id}'",
+        reset_activities_operation={"match_all": True, "reset_attempts": True},
+    )
+    assert job.finished().complete_operation_count == 1
+    assert w.pending_activity().attempt == 1
+
+
+def test_reset_workflows_is_taken_or_refused_at_once(w, client, job):
+    """Never is a job taken that cannot do anything for any target."""
+    w.begin()
+    fields = {
+        "job_id": job.id,
+        "reason": "why",
+        "executions": [{"workflow_id": w.id}],
+        "reset_operation": {"options": {"last_workflow_task": {}}},
+    }
+
+    def started():
+        error = refused(client, "StartBatchOperation", **fields)
+        if error is not None and error.code == "RESOURCE_EXHAUSTED":
+            return None
+        return error or job
+
+    taken = eventually(started, timeout=30)
+    if taken is not job:
+        assert taken.code == "UNIMPLEMENTED"
+        return
+    assert job.finished().complete_operation_count == 1
+    assert w.events()[-1].workflow_execution_terminated_event_attributes.reason
