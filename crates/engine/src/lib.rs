@@ -5,7 +5,7 @@
 //! and nowhere else.
 //!
 //! - [`execution`]: one door to executions of every kind, and how to add a kind.
-//! - [`workflow`]: the workflow machine, the largest part.
+//! - [`workflow`]: the workflow machine, the largest part. [`activity`]: standalone activities.
 //! - [`matching`]: pairs ready tasks with waiting pollers.
 //! - [`nexus`]: endpoints, callbacks, and the protocol's failures and links.
 //! - [`visibility`]: list filters, from text to a tree.
@@ -17,6 +17,7 @@
 #![allow(deprecated)]
 
 pub mod batch;
+pub mod activity;
 pub mod cron;
 pub mod execution;
 pub mod field_mask;

@@ -81,6 +81,20 @@ pub enum Rejection {
         /// The first run of its chain.
         first_execution_run_id: String,
     },
+    /// A standalone activity's id is in use, or may not be used again.
+    #[error("activity execution already started")]
+    ActivityAlreadyStarted {
+        /// Request id that started the one in the way.
+        start_request_id: String,
+        /// The run in the way.
+        run_id: Uuid,
+    },
+    /// No standalone activity has this id.
+    #[error("activity not found for ID: {activity_id}")]
+    StandaloneActivityNotFound {
+        /// The id asked for.
+        activity_id: String,
+    },
     /// A worker answered a query with a failure.
     #[error("{message}")]
     QueryFailed {

@@ -174,6 +174,7 @@ impl From<Rejection> for WireError {
             | Rejection::ActivityNotFound { .. }
             | Rejection::UpdateAborted
             | Rejection::UpdateNotFound { .. }
+            | Rejection::StandaloneActivityNotFound { .. }
             | Rejection::TaskGone => Self::not_found(message),
             Rejection::AlreadyExists(_) => Self::new(Code::AlreadyExists, message),
             Rejection::UpdateWithStart(of_update) => (*of_update).into(),
@@ -187,6 +188,15 @@ impl From<Rejection> for WireError {
                     start_request_id,
                     run_id: run_id.to_string(),
                     first_execution_run_id,
+                },
+            ),
+            Rejection::ActivityAlreadyStarted {
+                start_request_id,
+                run_id,
+            } => Self::new(Code::AlreadyExists, message).with(
+                &details::ActivityExecutionAlreadyStartedFailure {
+                    start_request_id,
+                    run_id: run_id.to_string(),
                 },
             ),
             Rejection::QueryFailed { failure, .. } => {
@@ -301,6 +311,15 @@ mod tests {
                 "6",
                 "m",
                 detail("WorkflowExecutionAlreadyStartedFailure"),
+            ),
+            (
+                Rejection::ActivityAlreadyStarted {
+                    start_request_id: "r".into(),
+                    run_id,
+                },
+                "6",
+                "activity execution already started",
+                detail("ActivityExecutionAlreadyStartedFailure"),
             ),
             (
                 Rejection::QueryFailed {

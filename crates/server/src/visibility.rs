@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 use engine::Namespace;
+use engine::execution::Kind;
 use engine::search_attributes::SearchAttributeType;
 use engine::time::{Timestamp, wire};
-use engine::visibility::{self, CompareOp, Expr, Field, Options, Query, SystemField};
+use engine::visibility::{self, CompareOp, Expr, Field, Options, Query, Scope, SystemField};
 use prost::Message;
 use proto::temporal::api::common::v1::{
     Memo, Payload, SearchAttributes, WorkflowExecution, WorkflowType,
@@ -41,25 +42,16 @@ pub async fn count(
     namespace: &Namespace,
 ) -> Result<CountWorkflowExecutionsResponse, WireError> {
     let query = parse(query, namespace)?;
-    let fields = query.group_by;
-    let group_by: Vec<Column> = fields.iter().map(|field| column(field.clone())).collect();
-    let counted = store
-        .count(namespace.id, &expression(query.filter), &group_by)
-        .await?;
-    let wire_count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-    let count = counted.iter().map(|(_, count)| wire_count(*count)).sum();
-    let groups = counted
+    let scoped = Scoped {
+        filter: expression(query.filter),
+        group_by: query.group_by,
+    };
+    let (count, groups) = scoped.count(store, namespace.id, status_name).await?;
+    let groups = groups
         .into_iter()
-        .filter(|_| !fields.is_empty())
-        .map(|(values, count)| {
-            let shown = values
-                .iter()
-                .zip(&fields)
-                .map(|(value, field)| group_value(value, field));
-            AggregationGroup {
-                group_values: shown.collect(),
-                count: wire_count(count),
-            }
+        .map(|(group_values, count)| AggregationGroup {
+            group_values,
+            count,
         });
     Ok(CountWorkflowExecutionsResponse {
         count,
@@ -67,9 +59,75 @@ pub async fn count(
     })
 }
 
+/// A query about executions of one kind, in the store's words.
+pub struct Scoped {
+    /// Which rows.
+    pub filter: Filter,
+    /// Counted by which fields.
+    pub group_by: Vec<Field>,
+}
+
+/// A count, and its groups with what each has in common.
+type Counted = (i64, Vec<(Vec<Payload>, i64)>);
+
+impl Scoped {
+    /// Reads a query about executions of a kind that has a division of its own.
+    ///
+    /// # Errors
+    /// As [`filter`].
+    pub fn parse(
+        query: &str,
+        namespace: &Namespace,
+        scope: Scope,
+        kind: Kind,
+    ) -> Result<Self, WireError> {
+        let options = Options {
+            scope,
+            ..Options::default()
+        };
+        let query = parse_with(query, namespace, options)?;
+        let division = kind.division().unwrap_or_default().to_owned();
+        let of_kind = text_is(Column::Division, division);
+        Ok(Self {
+            filter: Filter::And(vec![of_kind, expression(query.filter)]),
+            group_by: query.group_by,
+        })
+    }
+
+    /// Counts; statuses go by their names.
+    ///
+    /// # Errors
+    /// What the store refuses.
+    pub async fn count(
+        self,
+        store: &dyn Store,
+        namespace: Uuid,
+        status_name: fn(i64) -> &'static str,
+    ) -> Result<Counted, WireError> {
+        let fields = self.group_by;
+        let group_by: Vec<Column> = fields.iter().cloned().map(column).collect();
+        let counted = store.count(namespace, &self.filter, &group_by).await?;
+        let wire_count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        let count = counted.iter().map(|(_, count)| wire_count(*count)).sum();
+        let groups = counted.into_iter().filter(|_| !fields.is_empty());
+        let groups = groups.map(|(values, count)| {
+            let shown = values
+                .iter()
+                .zip(&fields)
+                .map(|(value, field)| group_value(value, field, status_name));
+            (shown.collect(), wire_count(count))
+        });
+        Ok((count, groups.collect()))
+    }
+}
+
 fn parse(query: &str, namespace: &Namespace) -> Result<Query, WireError> {
+    parse_with(query, namespace, Options::default())
+}
+
+fn parse_with(query: &str, namespace: &Namespace, options: Options) -> Result<Query, WireError> {
     let custom = |name: &str| namespace.search_attributes.get(name).copied();
-    visibility::parse(query, &custom, Options::default())
+    visibility::parse(query, &custom, options)
         .map_err(|error| WireError::invalid(error.to_string()))
 }
 
@@ -171,7 +229,7 @@ fn attribute_type(kind: SearchAttributeType) -> AttributeType {
 }
 
 /// What a group has in common, as a payload with its type. A status goes by its name.
-fn group_value(value: &Value, field: &Field) -> Payload {
+fn group_value(value: &Value, field: &Field, status_name: fn(i64) -> &'static str) -> Payload {
     let json = match (value, field) {
         (Value::Int(number), Field::System(SystemField::ExecutionStatus)) => {
             json!(status_name(*number))
@@ -224,18 +282,29 @@ pub async fn list(
     token: &Bytes,
     page_size: i32,
 ) -> Result<(Vec<WorkflowExecutionInfo>, Bytes), WireError> {
+    let (rows, next) = page(store, namespace, filter, token, page_size).await?;
+    let shown = rows.into_iter().map(|(key, row)| info(&key, row));
+    Ok((shown.collect(), next))
+}
+
+/// As [`list`], for rows of any kind.
+///
+/// # Errors
+/// As [`list`].
+pub async fn page(
+    store: &dyn Store,
+    namespace: Uuid,
+    filter: &Filter,
+    token: &Bytes,
+    page_size: i32,
+) -> Result<(Vec<(ExecutionKey, Row)>, Bytes), WireError> {
     let limit = match usize::try_from(page_size) {
         Ok(size) if (1..=PAGE_SIZE_MAX).contains(&size) => size,
         _ => PAGE_SIZE_MAX,
     };
     let after = (!token.is_empty()).then_some(token.as_ref());
     let page = store.list(namespace, filter, &[], after, limit).await?;
-    let shown = page
-        .rows
-        .into_iter()
-        .map(|(key, row)| info(&key, row))
-        .collect();
-    Ok((shown, page.next.map(Bytes::from).unwrap_or_default()))
+    Ok((page.rows, page.next.map(Bytes::from).unwrap_or_default()))
 }
 
 /// Rows of this status.
@@ -391,7 +460,7 @@ mod tests {
     #[test]
     fn groups_by_status_have_its_name() {
         let field = Field::System(SystemField::ExecutionStatus);
-        let payload = group_value(&Value::Int(1), &field);
+        let payload = group_value(&Value::Int(1), &field, status_name);
         assert_eq!(payload.data, "\"Running\"");
         assert_eq!(payload.metadata["type"], "Keyword");
         assert_eq!(payload.metadata["encoding"], "json/plain");

@@ -12,13 +12,15 @@ use crate::ids::{EventId, Now};
 use crate::rejection::Rejection;
 use crate::time::Timestamp;
 use crate::workflow::state::activity::Activity;
-use crate::{Env, Namespace, workflow};
+use crate::{Env, Namespace, activity, workflow};
 
 /// The state of an execution, of whatever kind.
 #[derive(Clone, Debug)]
 pub enum Execution {
     /// A run of a workflow.
     Workflow(workflow::State),
+    /// A standalone activity.
+    Activity(activity::State),
 }
 
 /// Everything that can happen to an existing execution.
@@ -26,6 +28,8 @@ pub enum Execution {
 pub enum Input {
     /// For a run of a workflow.
     Workflow(workflow::Input),
+    /// For a standalone activity.
+    Activity(activity::Input),
     /// Time has passed: whatever is due, fires. Harmless when nothing is.
     Deadline,
     /// A message from another execution.
@@ -42,11 +46,18 @@ impl From<workflow::Input> for Input {
     }
 }
 
+impl From<activity::Input> for Input {
+    fn from(input: activity::Input) -> Self {
+        Self::Activity(input)
+    }
+}
+
 impl Input {
     /// Which kind it is for; `None` when it is for any.
     pub fn kind(&self) -> Option<Kind> {
         match self {
             Self::Workflow(_) => Some(Kind::Workflow),
+            Self::Activity(_) => Some(Kind::Activity),
             Self::Deadline | Self::Peer(_) | Self::PeerAnswer(..) | Self::Delete => None,
         }
     }
@@ -58,6 +69,7 @@ impl Input {
                 input,
                 workflow::Input::StartWorkflowTask(_) | workflow::Input::StartActivityTask(_)
             ),
+            Self::Activity(input) => matches!(input, activity::Input::StartActivityTask(_)),
             Self::Deadline | Self::Peer(_) | Self::PeerAnswer(..) | Self::Delete => false,
         }
     }
@@ -66,6 +78,8 @@ impl Input {
 /// Memory of a state with nothing pending: what was measured of a small workflow, structures and what they
 /// point to.
 const WORKFLOW_BYTES: usize = 6 << 10;
+/// Memory of a standalone activity besides its payloads.
+const ACTIVITY_BYTES: usize = 4 << 10;
 /// What one pending thing weighs besides its payloads.
 const PENDING_BYTES: usize = 512;
 
@@ -88,8 +102,24 @@ impl Execution {
                     Input::Peer(message) => workflow::Input::Peer(message),
                     Input::PeerAnswer(seq, answer) => workflow::Input::PeerAnswer(seq, answer),
                     Input::Delete => workflow::Input::Terminate(Box::new(deletion(env))),
+                    Input::Activity(_) => return Err(of_another_kind()),
                 };
                 workflow::handle(state, input, now, env).map(Transition::from)
+            }
+            Self::Activity(state) => {
+                let input = match input {
+                    Input::Activity(input) => input,
+                    Input::Deadline => activity::Input::Deadline,
+                    Input::Delete => activity::Input::Terminate(activity::Terminate {
+                        reason: "Delete activity execution".to_owned(),
+                        ..activity::Terminate::default()
+                    }),
+                    // It sends no messages, and none is meant for it.
+                    Input::Peer(_) | Input::PeerAnswer(..) | Input::Workflow(_) => {
+                        return Err(of_another_kind());
+                    }
+                };
+                activity::handle(state, input, now, env).map(Transition::from)
             }
         }
     }
@@ -108,6 +138,7 @@ impl Execution {
     ) -> Result<Self, JournalError> {
         match Kind::of(kind).ok_or(JournalError::Kind { run_id, kind })? {
             Kind::Workflow => workflow::load(id, run_id, snapshot, records).map(Self::Workflow),
+            Kind::Activity => activity::load(id, run_id, snapshot, records).map(Self::Activity),
         }
     }
 
@@ -115,6 +146,7 @@ impl Execution {
     pub fn snapshot(&self) -> Option<Bytes> {
         match self {
             Self::Workflow(state) => workflow::snapshot(state),
+            Self::Activity(state) => activity::snapshot(state),
         }
     }
 
@@ -122,6 +154,7 @@ impl Execution {
     pub fn ready(&mut self, now: Timestamp) -> Vec<Effect> {
         match self {
             Self::Workflow(state) => workflow::ready(state, now),
+            Self::Activity(state) => activity::ready(state, now),
         }
     }
 
@@ -129,6 +162,7 @@ impl Execution {
     pub fn row(&self, namespace: &Namespace) -> IndexRow {
         match self {
             Self::Workflow(state) => workflow::row(state, namespace),
+            Self::Activity(state) => activity::row(state, namespace),
         }
     }
 
@@ -136,6 +170,7 @@ impl Execution {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Workflow(_) => Kind::Workflow,
+            Self::Activity(_) => Kind::Activity,
         }
     }
 
@@ -143,6 +178,7 @@ impl Execution {
     pub fn id(&self) -> &Arc<str> {
         match self {
             Self::Workflow(state) => &state.workflow_id,
+            Self::Activity(state) => &state.activity_id,
         }
     }
 
@@ -150,6 +186,7 @@ impl Execution {
     pub fn run_id(&self) -> Uuid {
         match self {
             Self::Workflow(state) => state.run_id,
+            Self::Activity(state) => state.run_id,
         }
     }
 
@@ -157,6 +194,7 @@ impl Execution {
     pub fn namespace_id(&self) -> Uuid {
         match self {
             Self::Workflow(state) => state.namespace_id,
+            Self::Activity(state) => state.namespace_id,
         }
     }
 
@@ -164,6 +202,7 @@ impl Execution {
     pub fn seq(&self) -> u64 {
         match self {
             Self::Workflow(state) => state.core.seq,
+            Self::Activity(state) => state.core.seq,
         }
     }
 
@@ -171,6 +210,7 @@ impl Execution {
     pub fn next_event_id(&self) -> EventId {
         match self {
             Self::Workflow(state) => state.core.next_event_id,
+            Self::Activity(_) => 1,
         }
     }
 
@@ -185,6 +225,7 @@ impl Execution {
                     _ => stored,
                 }
             }
+            Self::Activity(_) => 0,
         }
     }
 
@@ -192,6 +233,7 @@ impl Execution {
     pub fn is_open(&self) -> bool {
         match self {
             Self::Workflow(state) => state.is_open(),
+            Self::Activity(state) => state.is_open(),
         }
     }
 
@@ -199,6 +241,7 @@ impl Execution {
     pub fn close_time(&self) -> Option<Timestamp> {
         match self {
             Self::Workflow(state) => state.close_time(),
+            Self::Activity(state) => state.close_time(),
         }
     }
 
@@ -206,6 +249,7 @@ impl Execution {
     pub fn next_deadline(&self) -> Option<Timestamp> {
         match self {
             Self::Workflow(state) => state.next_deadline(),
+            Self::Activity(state) => state.next_deadline(),
         }
     }
 
@@ -214,6 +258,7 @@ impl Execution {
     pub fn wake_at(&self) -> Option<Timestamp> {
         match self {
             Self::Workflow(state) => state.wake_at(),
+            Self::Activity(state) => state.wake_at(),
         }
     }
 
@@ -242,6 +287,7 @@ impl Execution {
     pub fn has_messages(&self) -> bool {
         match self {
             Self::Workflow(state) => !state.outbox.is_empty(),
+            Self::Activity(_) => false,
         }
     }
 
@@ -256,6 +302,7 @@ impl Execution {
                         task.started.is_some() || task.sticky_offered.is_some() || task.speculative
                     })
             }
+            Self::Activity(_) => false,
         }
     }
 
@@ -270,6 +317,7 @@ impl Execution {
                             .iter()
                             .any(|(_, activity)| activity.offered))
             }
+            Self::Activity(state) => state.offered,
         }
     }
 
@@ -277,6 +325,7 @@ impl Execution {
     pub fn weight(&self) -> usize {
         match self {
             Self::Workflow(state) => workflow_weight(state),
+            Self::Activity(state) => ACTIVITY_BYTES + 2 * prost::Message::encoded_len(&state.core),
         }
     }
 
@@ -284,6 +333,8 @@ impl Execution {
     pub fn same_durable(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Workflow(one), Self::Workflow(other)) => one.same_durable(other),
+            (Self::Activity(one), Self::Activity(other)) => one.same_durable(other),
+            _ => false,
         }
     }
 
@@ -291,8 +342,22 @@ impl Execution {
     pub fn workflow(&self) -> Option<&workflow::State> {
         match self {
             Self::Workflow(state) => Some(state),
+            Self::Activity(_) => None,
         }
     }
+
+    /// The standalone activity's state, if it is one.
+    pub fn activity(&self) -> Option<&activity::State> {
+        match self {
+            Self::Activity(state) => Some(state),
+            Self::Workflow(_) => None,
+        }
+    }
+}
+
+/// An id leads to executions of its kind only, so this cannot come about.
+pub(super) fn of_another_kind() -> Rejection {
+    Rejection::Internal("the execution is of another kind".to_owned())
 }
 
 /// Payloads of pending things are about as large as the events that brought them.

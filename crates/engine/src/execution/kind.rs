@@ -10,6 +10,8 @@ use crate::rejection::Rejection;
 pub enum Kind {
     /// A run of a workflow.
     Workflow = 0,
+    /// A standalone activity.
+    Activity = 1,
 }
 
 impl Kind {
@@ -20,7 +22,7 @@ impl Kind {
 
     /// The kind of a number in the store; `None` for one that this version does not know.
     pub fn of(number: u8) -> Option<Self> {
-        [Self::Workflow]
+        [Self::Workflow, Self::Activity]
             .into_iter()
             .find(|kind| kind.number() == number)
     }
@@ -29,18 +31,20 @@ impl Kind {
     pub const fn division(self) -> Option<&'static str> {
         match self {
             Self::Workflow => None,
+            Self::Activity => Some("TemporalActivity"),
         }
     }
 }
 
 /// What to say when an id has no run, or not this one (behaviour, section 3.6).
 pub fn missing(kind: u8, id: &str, run_id: Option<Uuid>) -> Rejection {
-    let workflow_id = id.to_owned();
+    let id = id.to_owned();
     match (Kind::of(kind), run_id) {
+        (Some(Kind::Activity), _) => Rejection::StandaloneActivityNotFound { activity_id: id },
         (Some(Kind::Workflow) | None, Some(run_id)) => Rejection::RunNotFound {
-            workflow_id,
+            workflow_id: id,
             run_id: run_id.to_string(),
         },
-        (Some(Kind::Workflow) | None, None) => Rejection::WorkflowNotFound { workflow_id },
+        (Some(Kind::Workflow) | None, None) => Rejection::WorkflowNotFound { workflow_id: id },
     }
 }

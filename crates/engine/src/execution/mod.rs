@@ -40,13 +40,17 @@ pub use crate::workflow::transition::{Effect, Reply, Send};
 use bytes::Bytes;
 
 use crate::rejection::Rejection;
-use crate::workflow;
+use crate::{activity, workflow};
+
+static NO_HISTORY: Bytes = Bytes::new();
 
 /// One step's entry in a journal.
 #[derive(Clone, Debug)]
 pub enum Record {
     /// Of a workflow run.
     Workflow(workflow::Record),
+    /// Of a standalone activity.
+    Activity(activity::Record),
 }
 
 impl Record {
@@ -54,6 +58,7 @@ impl Record {
     pub fn encode(&self) -> Bytes {
         match self {
             Self::Workflow(record) => record.encode(),
+            Self::Activity(record) => record.encode(),
         }
     }
 
@@ -61,6 +66,7 @@ impl Record {
     pub fn history(&self) -> &Bytes {
         match self {
             Self::Workflow(record) => &record.history,
+            Self::Activity(_) => &NO_HISTORY,
         }
     }
 }
@@ -91,6 +97,18 @@ impl From<workflow::Transition> for Transition {
             row_changed: transition.row_changed,
             successor: transition.successor.map(NewRun::Workflow),
             updates: transition.updates,
+        }
+    }
+}
+
+impl From<activity::Transition> for Transition {
+    fn from(transition: activity::Transition) -> Self {
+        Self {
+            record: transition.record.map(Record::Activity),
+            reply: Ok(transition.reply),
+            effects: transition.effects,
+            row_changed: transition.row_changed,
+            successor: None,
         }
     }
 }

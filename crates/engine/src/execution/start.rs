@@ -1,19 +1,23 @@
 //! Starting executions: the door for ids that may not have a run yet.
 
+use proto::temporal::api::workflowservice::v1::StartActivityExecutionRequest;
 use uuid::Uuid;
 
+use super::door::of_another_kind;
 use super::{Execution, Kind, Peer, PeerAnswer, Record, Transition};
 use crate::Env;
 use crate::ids::Now;
 use crate::rejection::Rejection;
-use crate::workflow;
 use crate::workflow::transition::Effect;
+use crate::{activity, workflow};
 
 /// A request for an execution.
 #[derive(Clone, Debug)]
 pub enum StartInput {
     /// For a run of a workflow.
     Workflow(workflow::StartInput),
+    /// StartActivityExecution, validated.
+    Activity(Box<StartActivityExecutionRequest>),
 }
 
 /// An execution that did not exist before, its first record applied.
@@ -21,6 +25,8 @@ pub enum StartInput {
 pub enum NewRun {
     /// A run of a workflow.
     Workflow(Box<workflow::transition::NewRun>),
+    /// A standalone activity.
+    Activity(Box<activity::NewRun>),
 }
 
 /// What came of a start. Everything in it is committed together.
@@ -36,9 +42,15 @@ pub struct StartOutcome {
 
 /// The answer to a start.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "an eager workflow task rides along; the answer is boxed where it waits"
+)]
 pub enum StartReply {
     /// Of a workflow.
     Workflow(workflow::StartReply),
+    /// Of a standalone activity.
+    Activity(activity::StartReply),
 }
 
 impl StartInput {
@@ -46,6 +58,7 @@ impl StartInput {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Workflow(_) => Kind::Workflow,
+            Self::Activity(_) => Kind::Activity,
         }
     }
 
@@ -53,6 +66,7 @@ impl StartInput {
     pub fn id(&self) -> &str {
         match self {
             Self::Workflow(input) => input.workflow_id(),
+            Self::Activity(request) => &request.activity_id,
         }
     }
 }
@@ -62,6 +76,7 @@ impl StartReply {
     pub fn run_id(&self) -> Uuid {
         match self {
             Self::Workflow(reply) => reply.run_id,
+            Self::Activity(reply) => reply.run_id,
         }
     }
 }
@@ -71,6 +86,7 @@ impl NewRun {
     pub fn run_id(&self) -> Uuid {
         match self {
             Self::Workflow(run) => run.state.run_id,
+            Self::Activity(run) => run.state.run_id,
         }
     }
 
@@ -95,6 +111,14 @@ impl NewRun {
                     run.effects,
                 )
             }
+            Self::Activity(run) => {
+                let run = *run;
+                (
+                    Execution::Activity(run.state),
+                    Record::Activity(run.record),
+                    run.effects,
+                )
+            }
         }
     }
 }
@@ -111,12 +135,29 @@ pub fn start(
 ) -> Result<StartOutcome, Rejection> {
     match input {
         StartInput::Workflow(input) => {
-            let current = current.map(|Execution::Workflow(state)| state);
+            let current = match current {
+                None => None,
+                Some(Execution::Workflow(state)) => Some(state),
+                Some(_) => return Err(of_another_kind()),
+            };
             let outcome = workflow::start(current, input, now, env)?;
             Ok(StartOutcome {
                 current: outcome.current.map(Transition::from),
                 new_run: outcome.new_run.map(NewRun::Workflow),
                 reply: StartReply::Workflow(outcome.reply),
+            })
+        }
+        StartInput::Activity(request) => {
+            let current = match current {
+                None => None,
+                Some(Execution::Activity(state)) => Some(state),
+                Some(_) => return Err(of_another_kind()),
+            };
+            let outcome = activity::start(current, *request, now, env)?;
+            Ok(StartOutcome {
+                current: outcome.current.map(Transition::from),
+                new_run: outcome.new_run.map(NewRun::Activity),
+                reply: StartReply::Activity(outcome.reply),
             })
         }
     }

@@ -16,7 +16,7 @@ mod index_row;
 pub mod input;
 mod open;
 mod peer;
-mod priority;
+pub(crate) mod priority;
 pub mod query;
 pub mod record;
 mod recover;
@@ -42,6 +42,7 @@ pub use client::reset::{ResetInput, reset};
 pub use client::start::{StartInput, StartOutcome, StartReply, start};
 pub use describe::describe;
 pub(crate) use event_type::event_type;
+pub(crate) use index_row::attribute_type;
 pub use index_row::{IndexRow, row};
 pub use input::Input;
 pub use peer::answer_for_missing as peer_answer_for_missing;
@@ -60,6 +61,7 @@ use crate::ids::Now;
 use crate::rejection::Rejection;
 pub(crate) use step::SERVER_IDENTITY;
 use step::Step;
+pub(crate) use worker::activity_task_failed::kept as kept_failure;
 
 /// One step of a run. The state changes only when this succeeds.
 ///

@@ -55,6 +55,10 @@ pub struct ActivityTaskToken {
     /// When this attempt was started, in nanoseconds since the epoch.
     #[prost(int64, tag = "6")]
     pub started_time: i64,
+    /// What kind of execution it belongs to: a workflow's number, or a standalone activity's. Then the workflow
+    /// is its own id, and the scheduled event the stamp of its offer.
+    #[prost(uint32, tag = "7")]
+    pub kind: u32,
 }
 
 /// Return address of a query-only task. The server that holds the query is the only one that knows it.

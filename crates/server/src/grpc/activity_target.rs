@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
-use engine::Namespace;
+use engine::execution::{self, Kind};
 use engine::limits::Limits;
 use engine::workflow::Input;
 use engine::workflow::input::{ActivityFailed, ActivityTarget};
 use engine::workflow::token::{self, ActivityTaskToken};
+use engine::{Namespace, activity};
 use prost::Message;
 use proto::temporal::api::failure::v1::failure::FailureInfo;
 use proto::temporal::api::failure::v1::{Failure, ServerFailureInfo};
@@ -20,6 +21,8 @@ use crate::shard::Stepped;
 /// An activity of a run, by token or by id.
 pub(super) struct Activity {
     namespace: Arc<Namespace>,
+    standalone: bool,
+    /// A standalone one is its own workflow.
     workflow_id: String,
     run_id: Option<Uuid>,
     target: ActivityTarget,
@@ -30,6 +33,7 @@ impl Activity {
     pub(super) fn by_token(namespace: Arc<Namespace>, token: ActivityTaskToken) -> Self {
         Self {
             namespace,
+            standalone: token.kind == u32::from(Kind::Activity.number()),
             workflow_id: token.workflow_id.clone(),
             run_id: Some(token::id(&token.run_id)),
             target: ActivityTarget::Token(token),
@@ -47,15 +51,16 @@ impl Activity {
             return Err(WireError::invalid("ActivityId is not set on request."));
         }
         let run_id = validate::run_id(run_id, "RunId is not valid UUID.")?;
-        if workflow_id.is_empty() {
-            // Without a workflow it is a standalone activity, and there is none of this id.
-            return Err(WireError::not_found(format!(
-                "activity not found for ID: {activity_id}"
-            )));
-        }
+        // Without a workflow it is a standalone activity, and the run is its own.
+        let standalone = workflow_id.is_empty();
         Ok(Self {
             namespace,
-            workflow_id,
+            standalone,
+            workflow_id: if standalone {
+                activity_id.clone()
+            } else {
+                workflow_id
+            },
             run_id,
             target: ActivityTarget::Id(activity_id),
         })
@@ -67,7 +72,12 @@ impl Activity {
         server: &Frontend,
         input: impl FnOnce(ActivityTarget) -> Input,
     ) -> Result<Stepped, WireError> {
-        let input = input(self.target);
+        let report = input(self.target);
+        let input = if self.standalone {
+            standalone(report)?
+        } else {
+            report.into()
+        };
         Ok(server
             .node
             .shards
@@ -92,6 +102,25 @@ impl Activity {
         })
         .await
     }
+}
+
+/// A report on a workflow's activity, as one on a standalone activity.
+fn standalone(report: Input) -> Result<execution::Input, WireError> {
+    use activity::Input as Standalone;
+    let input = match report {
+        Input::ActivityTaskHeartbeat(target, details, identity) => {
+            Standalone::Heartbeat(target, details, identity)
+        }
+        Input::ActivityTaskCompleted(target, result, identity) => {
+            Standalone::Completed(target, result, identity)
+        }
+        Input::ActivityTaskFailed(target, failed) => Standalone::Failed(target, failed),
+        Input::ActivityTaskCanceled(target, details, identity) => {
+            Standalone::Canceled(target, details, identity)
+        }
+        _ => return Err(WireError::internal("no report on an activity")),
+    };
+    Ok(input.into())
 }
 
 /// Whether a value is larger than it may be.

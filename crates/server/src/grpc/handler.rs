@@ -322,6 +322,17 @@ names_namespace!(
     UpdateWorkflowExecutionRequest,
 );
 
+names_namespace!(
+    CountActivityExecutionsRequest,
+    DeleteActivityExecutionRequest,
+    DescribeActivityExecutionRequest,
+    ListActivityExecutionsRequest,
+    PollActivityExecutionRequest,
+    RequestCancelActivityExecutionRequest,
+    StartActivityExecutionRequest,
+    TerminateActivityExecutionRequest,
+);
+
 has_token!(
     RespondNexusTaskCompletedRequest,
     RespondNexusTaskFailedRequest,

@@ -92,7 +92,7 @@ fn workflow_service() -> Vec<(&'static str, Handler)> {
         stop_batch_operation, terminate_workflow_execution, update_namespace,
         update_workflow_execution,
     };
-    vec![
+    let mut served = vec![
         ("RegisterNamespace", plain(register_namespace::handle)),
         ("DescribeNamespace", plain(describe_namespace::handle)),
         ("ListNamespaces", plain(list_namespaces::handle)),
@@ -255,6 +255,51 @@ fn workflow_service() -> Vec<(&'static str, Handler)> {
         ("ListWorkers", named(list_workers::list)),
         ("CountWorkers", named(list_workers::count)),
         ("DescribeWorker", named(list_workers::describe)),
+    ];
+    served.extend(standalone_activities());
+    served
+}
+
+/// What is served of standalone activities.
+fn standalone_activities() -> Vec<(&'static str, Handler)> {
+    use super::{
+        count_activity_executions, delete_activity_execution, describe_activity_execution,
+        list_activity_executions, poll_activity_execution, request_cancel_activity_execution,
+        start_activity_execution, terminate_activity_execution,
+    };
+    vec![
+        (
+            "StartActivityExecution",
+            starting(start_activity_execution::handle),
+        ),
+        (
+            "DescribeActivityExecution",
+            named(describe_activity_execution::handle),
+        ),
+        (
+            "PollActivityExecution",
+            named(poll_activity_execution::handle),
+        ),
+        (
+            "ListActivityExecutions",
+            named(list_activity_executions::handle),
+        ),
+        (
+            "CountActivityExecutions",
+            named(count_activity_executions::handle),
+        ),
+        (
+            "RequestCancelActivityExecution",
+            named(request_cancel_activity_execution::handle),
+        ),
+        (
+            "TerminateActivityExecution",
+            named(terminate_activity_execution::handle),
+        ),
+        (
+            "DeleteActivityExecution",
+            named(delete_activity_execution::handle),
+        ),
     ]
 }
 

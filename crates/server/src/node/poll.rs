@@ -4,11 +4,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use engine::Namespace;
+use engine::execution::{self, Kind};
 use engine::rejection::Rejection;
 use engine::workflow::input::{Input, StartActivityTask, StartWorkflowTask};
 use engine::workflow::token::QueryTaskToken;
 use engine::workflow::transition::{Reply, WorkflowTask};
+use engine::{Namespace, activity};
 use prost::Message as _;
 use proto::temporal::api::query::v1::WorkflowQuery;
 use proto::temporal::api::workflowservice::v1::PollActivityTaskQueueResponse;
@@ -197,13 +198,17 @@ impl Node {
         poll: &matching::Poll,
         task: &TaskRef,
     ) -> Result<Option<Box<PollActivityTaskQueueResponse>>, CallError> {
-        let claim = Input::StartActivityTask(StartActivityTask {
+        let claim = StartActivityTask {
             scheduled_event_id: task.scheduled_event_id,
             attempt: task.attempt,
             stamp: task.stamp,
             request_id: Uuid::new_v4().to_string(),
             identity: poll.identity.clone(),
-        });
+        };
+        let claim: execution::Input = match Kind::of(task.key.kind) {
+            Some(Kind::Activity) => activity::Input::StartActivityTask(claim).into(),
+            _ => Input::StartActivityTask(claim).into(),
+        };
         match self.claim(namespace, task, claim).await?.reply {
             Reply::ActivityTask(claimed) => Ok(Some(claimed)),
             _ => Ok(None),
@@ -214,7 +219,7 @@ impl Node {
         &self,
         namespace: &Arc<Namespace>,
         task: &TaskRef,
-        claim: Input,
+        claim: impl Into<execution::Input>,
     ) -> Result<Stepped, CallError> {
         let workflow_id = Arc::clone(&task.key.workflow_id);
         self.shards

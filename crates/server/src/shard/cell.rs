@@ -114,12 +114,14 @@ impl Cell {
 
     /// Whether what a reader waits for has come about.
     pub(super) fn satisfies(&self, when: When) -> bool {
-        !self.state.is_open()
-            || match when {
-                When::EventsAfter(event_id) => self.state.last_visible_event_id() > event_id,
-                When::RecordsAfter(seq) => self.state.seq() > seq,
-                When::Closed => false,
+        let state = &self.state;
+        match when {
+            When::EventsAfter(event_id) => {
+                !state.is_open() || state.last_visible_event_id() > event_id
             }
+            When::RecordsAfter(seq) => state.seq() > seq,
+            When::Closed => !state.is_open(),
+        }
     }
 
     /// When the store's index must lead to this run: the engine's answer while it is open or has something to

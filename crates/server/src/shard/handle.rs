@@ -10,6 +10,7 @@ use engine::rejection::Rejection;
 use engine::time::Timestamp;
 use engine::workflow::{self, StartInput, State};
 use proto::temporal::api::query::v1::WorkflowQuery;
+use proto::temporal::api::workflowservice::v1::StartActivityExecutionRequest;
 use store::{Column, Filter, Store};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
@@ -121,7 +122,9 @@ impl Shards {
         let started = self
             .open(namespace, execution::StartInput::Workflow(input))
             .await?;
-        let StartReply::Workflow(reply) = started.reply;
+        let StartReply::Workflow(reply) = started.reply else {
+            return Err(of_another_kind());
+        };
         let history = self.complete(started.history).await?;
         let update = match started.update {
             Some(update) => Some(update.complete(self.store()).await?),
@@ -132,6 +135,22 @@ impl Shards {
             history,
             update,
         })
+    }
+
+    /// StartActivityExecution.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_activity(
+        &self,
+        namespace: &Arc<Namespace>,
+        request: StartActivityExecutionRequest,
+    ) -> Result<engine::activity::StartReply, CallError> {
+        let input = execution::StartInput::Activity(Box::new(request));
+        match self.open(namespace, input).await?.reply {
+            StartReply::Activity(reply) => Ok(reply),
+            StartReply::Workflow(_) => Err(of_another_kind()),
+        }
     }
 
     /// Starts an execution of any kind.

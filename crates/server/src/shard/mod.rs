@@ -182,7 +182,7 @@ impl HistoryPage {
 pub enum When {
     /// The history has an event with a greater id, or the run is closed. Events that are not stored yet count.
     EventsAfter(EventId),
-    /// The journal has more records than so many, or the run is closed.
+    /// The journal has more records than so many.
     RecordsAfter(u64),
     /// The run is closed.
     Closed,

@@ -46,6 +46,7 @@ impl Shard {
                         Some(TaskHistoryPlan::new(cell, task))
                     })
                 }
+                StartReply::Activity(_) => None,
             };
             Box::new(StartAnswer {
                 reply,

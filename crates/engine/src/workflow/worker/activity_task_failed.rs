@@ -113,7 +113,7 @@ pub(crate) fn retry_after(
 }
 
 /// A failure as it is kept between attempts: a large one is cut (behaviour, section 3.2).
-fn kept(failure: Failure, limit: usize) -> Failure {
+pub(crate) fn kept(failure: Failure, limit: usize) -> Failure {
     if failure.encoded_len() <= limit {
         return failure;
     }

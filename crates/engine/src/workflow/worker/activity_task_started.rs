@@ -6,6 +6,7 @@ use prost::Message;
 use proto::temporal::api::common::v1::WorkflowExecution;
 use proto::temporal::api::workflowservice::v1::PollActivityTaskQueueResponse;
 
+use crate::execution::Kind;
 use crate::ids::EventId;
 use crate::rejection::Rejection;
 use crate::time::Timestamp;
@@ -85,6 +86,7 @@ fn task(state: &State, id: EventId) -> Option<PollActivityTaskQueueResponse> {
         scheduled_event_id: id,
         attempt: activity.attempt,
         started_time: started.time.0,
+        kind: Kind::Workflow.number().into(),
     };
     Some(PollActivityTaskQueueResponse {
         task_token: token.encode_to_vec().into(),

@@ -1,0 +1,31 @@
+//! Stories of standalone activities (`testdata/activity/*.txt`, rewritten by `UPDATE=1`) and random worlds.
+//! Whatever happens, every step is checked against the invariants (`world.rs`).
+
+#[path = "../../workflow/tests/file.rs"]
+mod file;
+mod fuzz;
+mod script;
+#[path = "../../workflow/tests/words.rs"]
+#[allow(dead_code, reason = "stories of activities need fewer words")]
+mod words;
+mod world;
+
+use std::path::Path;
+
+#[test]
+fn stories() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/activity");
+    let rewrite = std::env::var_os("UPDATE").is_some();
+    let entries = std::fs::read_dir(&folder).expect("the folder of stories");
+    let mut paths: Vec<_> = entries
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    paths.sort();
+    assert!(!paths.is_empty(), "no stories in {}", folder.display());
+    let mut faults = Vec::new();
+    for path in paths {
+        let mut script = script::Script::default();
+        faults.extend(file::run(&path, rewrite, |line| script.play(line)));
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n\n"));
+}
