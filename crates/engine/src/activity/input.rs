@@ -4,6 +4,7 @@ use proto::temporal::api::common::v1::Payloads;
 use proto::temporal::api::workflowservice::v1::{
     PauseActivityExecutionRequest, RequestCancelActivityExecutionRequest,
     ResetActivityExecutionRequest, UnpauseActivityExecutionRequest,
+    UpdateActivityExecutionOptionsRequest,
 };
 
 use crate::workflow::input::{ActivityFailed, ActivityTarget, StartActivityTask};
@@ -31,6 +32,8 @@ pub enum Input {
     Unpause(Box<UnpauseActivityExecutionRequest>),
     /// ResetActivityExecution without a workflow.
     Reset(Box<ResetActivityExecutionRequest>),
+    /// UpdateActivityExecutionOptions without a workflow.
+    UpdateOptions(Box<UpdateActivityExecutionOptionsRequest>),
     /// Time has passed: whatever is due, fires.
     Deadline,
 }

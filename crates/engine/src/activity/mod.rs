@@ -70,6 +70,7 @@ pub(crate) fn handle(
         Input::Pause(request) => client::pause::pause(&mut step, *request),
         Input::Unpause(request) => client::unpause::unpause(&mut step, &request),
         Input::Reset(request) => client::reset::reset(&mut step, &request),
+        Input::UpdateOptions(request) => client::update_options::update(&mut step, &request),
         Input::Deadline => timer::fire(&mut step),
     };
     match reply {

@@ -104,6 +104,7 @@ fn offer(state: &mut State) -> Effect {
         task_queue: state.task_queue().into(),
         scheduled_event_id: state.core.stamp,
         attempt: state.core.attempt,
+        stamp: 0,
         scheduled_time: Timestamp(state.core.dispatch_time),
         priority: for_matching(state.priority()),
     })

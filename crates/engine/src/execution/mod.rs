@@ -109,6 +109,7 @@ impl From<activity::Transition> for Transition {
             effects: transition.effects,
             row_changed: transition.row_changed,
             successor: None,
+            updates: Vec::new(),
         }
     }
 }

@@ -59,6 +59,7 @@ pub use update::{UpdateNews, UpdateStage, UpdateWorkflow, readmitted, update_sta
 use crate::Env;
 use crate::ids::Now;
 use crate::rejection::Rejection;
+pub(crate) use client::update_activity_options::merged as merged_options;
 pub(crate) use step::SERVER_IDENTITY;
 use step::Step;
 pub(crate) use worker::activity_task_failed::kept as kept_failure;

@@ -88,8 +88,3 @@ pub(super) async fn step(
     let shards = &server.node.shards;
     Ok(shards.step(namespace, workflow_id, run_id, input).await?)
 }
-
-/// The answer about a standalone activity that does not exist.
-pub(super) fn no_standalone(activity_id: &str) -> WireError {
-    WireError::not_found(format!("activity not found for ID: {activity_id}"))
-}

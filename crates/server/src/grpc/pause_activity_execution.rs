@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use engine::Namespace;
 use engine::workflow::Input;
+use engine::{Namespace, activity};
 use proto::temporal::api::workflowservice::v1::pause_activity_request::Activity;
 use proto::temporal::api::workflowservice::v1::{
     PauseActivityExecutionRequest, PauseActivityExecutionResponse, PauseActivityRequest,
@@ -35,7 +35,7 @@ pub(super) async fn handle(
         return Err(WireError::invalid("reason exceeds length limit"));
     }
     if request.workflow_id.is_empty() {
-        standalone(&request)
+        standalone(&server, &namespace, run_id, request).await
     } else {
         in_workflow(&server, &namespace, run_id, request).await
     }
@@ -60,8 +60,15 @@ async fn in_workflow(
 }
 
 /// A standalone activity.
-fn standalone(
-    request: &PauseActivityExecutionRequest,
+async fn standalone(
+    server: &Frontend,
+    namespace: &Arc<Namespace>,
+    run_id: Option<Uuid>,
+    request: PauseActivityExecutionRequest,
 ) -> Result<PauseActivityExecutionResponse, WireError> {
-    Err(activity_operator::no_standalone(&request.activity_id))
+    let id = request.activity_id.clone();
+    let input = activity::Input::Pause(Box::new(request));
+    let shards = &server.node.shards;
+    shards.step(namespace, id, run_id, input).await?;
+    Ok(PauseActivityExecutionResponse {})
 }

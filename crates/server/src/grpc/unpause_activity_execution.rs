@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use engine::Namespace;
 use engine::workflow::Input;
+use engine::{Namespace, activity};
 use proto::temporal::api::workflowservice::v1::unpause_activity_request::Activity;
 use proto::temporal::api::workflowservice::v1::{
     UnpauseActivityExecutionRequest, UnpauseActivityExecutionResponse, UnpauseActivityRequest,
@@ -33,7 +33,7 @@ pub(super) async fn handle(
     let run_id = activity_operator::check(command, &server)?;
     activity_operator::check_jitter(request.jitter.as_ref())?;
     if request.workflow_id.is_empty() {
-        standalone(&request)
+        standalone(&server, &namespace, run_id, request).await
     } else {
         in_workflow(&server, &namespace, run_id, request).await
     }
@@ -57,8 +57,15 @@ async fn in_workflow(
 }
 
 /// A standalone activity.
-fn standalone(
-    request: &UnpauseActivityExecutionRequest,
+async fn standalone(
+    server: &Frontend,
+    namespace: &Arc<Namespace>,
+    run_id: Option<Uuid>,
+    request: UnpauseActivityExecutionRequest,
 ) -> Result<UnpauseActivityExecutionResponse, WireError> {
-    Err(activity_operator::no_standalone(&request.activity_id))
+    let id = request.activity_id.clone();
+    let input = activity::Input::Unpause(Box::new(request));
+    let shards = &server.node.shards;
+    shards.step(namespace, id, run_id, input).await?;
+    Ok(UnpauseActivityExecutionResponse {})
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use engine::field_mask;
 use engine::retry::{self, timeouts};
 use engine::workflow::Input;
-use engine::{Namespace, limits::Limits};
+use engine::{Namespace, activity, limits::Limits};
 use proto::temporal::api::activity::v1::ActivityOptions;
 use proto::temporal::api::common::v1::{Priority, RetryPolicy};
 use proto::temporal::api::workflowservice::v1::update_activity_options_request::Activity;
@@ -39,7 +39,7 @@ pub(super) async fn handle(
     let run_id = activity_operator::check(command, &server)?;
     check(&request, &server.limits)?;
     if request.workflow_id.is_empty() {
-        standalone(&request)
+        standalone(&server, &namespace, run_id, request).await
     } else {
         in_workflow(&server, &namespace, run_id, request).await
     }
@@ -68,10 +68,19 @@ async fn in_workflow(
 }
 
 /// A standalone activity.
-fn standalone(
-    request: &UpdateActivityExecutionOptionsRequest,
+async fn standalone(
+    server: &Frontend,
+    namespace: &Arc<Namespace>,
+    run_id: Option<Uuid>,
+    request: UpdateActivityExecutionOptionsRequest,
 ) -> Result<UpdateActivityExecutionOptionsResponse, WireError> {
-    Err(activity_operator::no_standalone(&request.activity_id))
+    let id = request.activity_id.clone();
+    let input = activity::Input::UpdateOptions(Box::new(request));
+    let shards = &server.node.shards;
+    let stepped = shards.step(namespace, id, run_id, input).await?;
+    Ok(UpdateActivityExecutionOptionsResponse {
+        activity_options: options_of(stepped),
+    })
 }
 
 /// Checks what is to be changed, field by field.

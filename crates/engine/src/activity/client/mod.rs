@@ -5,6 +5,7 @@ pub(super) mod request_cancel;
 pub(super) mod reset;
 pub(super) mod terminate;
 pub(super) mod unpause;
+pub(super) mod update_options;
 
 use std::time::Duration;
 

@@ -107,7 +107,16 @@ impl Dice {
             15 => self
                 .pick(&["reset", "reset keep-paused", "reset heartbeat options"])
                 .to_owned(),
-            16 => "crash".to_owned(),
+            16 => self
+                .pick(&[
+                    "crash",
+                    "update stc=5s",
+                    "update interval=3s",
+                    "update original",
+                    "update delay=9s",
+                    "update queue=z",
+                ])
+                .to_owned(),
             17 => self.start(),
             _ => format!("clock {}", self.pick(&["+1s", "+4s", "+20s", "+200s"])),
         }

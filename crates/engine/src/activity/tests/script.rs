@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use proto::temporal::api::activity::v1::ActivityOptions;
 use proto::temporal::api::common::v1::{ActivityType, Payload, Payloads, RetryPolicy};
 use proto::temporal::api::enums::v1::{
     ActivityExecutionStatus, ActivityIdConflictPolicy, ActivityIdReusePolicy, RetryState,
@@ -12,6 +13,7 @@ use proto::temporal::api::taskqueue::v1::TaskQueue;
 use proto::temporal::api::workflowservice::v1::{
     PauseActivityExecutionRequest, RequestCancelActivityExecutionRequest,
     ResetActivityExecutionRequest, StartActivityExecutionRequest, UnpauseActivityExecutionRequest,
+    UpdateActivityExecutionOptionsRequest,
 };
 
 use super::words::Words;
@@ -226,6 +228,39 @@ fn client_input(verb: &str, words: &mut Words) -> Result<Input, String> {
             restore_original_options: words.flag("options"),
             ..ResetActivityExecutionRequest::default()
         })),
+        "update" => {
+            let mut paths = Vec::new();
+            let mut options = ActivityOptions::default();
+            if let Some(span) = words.wire_span("stc") {
+                paths.push("start_to_close_timeout".to_owned());
+                options.start_to_close_timeout = Some(span);
+            }
+            if let Some(span) = words.wire_span("interval") {
+                paths.push("retryPolicy.initialInterval".to_owned());
+                options.retry_policy = Some(RetryPolicy {
+                    initial_interval: Some(span),
+                    ..RetryPolicy::default()
+                });
+            }
+            if let Some(span) = words.wire_span("delay") {
+                paths.push("start_delay".to_owned());
+                options.start_delay = Some(span);
+            }
+            if let Some(name) = words.text("queue") {
+                paths.push("task_queue.name".to_owned());
+                options.task_queue = Some(TaskQueue {
+                    name,
+                    ..TaskQueue::default()
+                });
+            }
+            Input::UpdateOptions(Box::new(UpdateActivityExecutionOptionsRequest {
+                request_id,
+                restore_original: words.flag("original"),
+                update_mask: Some(proto::FieldMask { paths }),
+                activity_options: Some(options),
+                ..UpdateActivityExecutionOptionsRequest::default()
+            }))
+        }
         other => return Err(format!("nobody can {other}")),
     })
 }
@@ -274,14 +309,24 @@ fn show(outcome: &Outcome) -> String {
     }
     match &outcome.reply {
         Some(Err(rejection)) => text.push_str(&refused(rejection)),
+        Some(Ok(Reply::ActivityOptions(options))) => {
+            let stc = duration(options.start_to_close_timeout.as_ref());
+            let queue = options.task_queue.clone().unwrap_or_default().name;
+            let _ = writeln!(text, "options queue={queue} stc={stc:?}");
+        }
         Some(Ok(Reply::ActivityTask(task))) => {
             let details = text_of(task.heartbeat_details.as_ref());
             let _ = writeln!(text, "task attempt={} details={details}", task.attempt);
         }
         Some(Ok(Reply::Heartbeat {
-            cancel_requested, ..
+            cancel_requested,
+            activity_paused,
+            activity_reset,
         })) => {
-            let _ = writeln!(text, "told cancel={cancel_requested}");
+            let _ = writeln!(
+                text,
+                "told cancel={cancel_requested} paused={activity_paused} reset={activity_reset}"
+            );
         }
         _ => {}
     }

@@ -158,6 +158,7 @@ impl World {
         let outcome = self.step(Input::StartActivityTask(StartActivityTask {
             scheduled_event_id: offer.scheduled_event_id,
             attempt: offer.attempt,
+            stamp: 0,
             request_id: request_id.to_owned(),
             identity: "worker".to_owned(),
         }));

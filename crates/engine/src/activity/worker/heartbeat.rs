@@ -28,11 +28,15 @@ pub(in crate::activity) fn heartbeat(
         failed::record(step, failed);
         return Ok(Reply::Heartbeat {
             cancel_requested: true,
+            activity_paused: false,
+            activity_reset: false,
         });
     }
     step.change(ChangeKind::Heartbeat(Heartbeat { details }));
     let status = step.state.status();
     Ok(Reply::Heartbeat {
         cancel_requested: status == Status::CancelRequested,
+        activity_paused: status == Status::PauseRequested,
+        activity_reset: status == Status::ResetRequested,
     })
 }

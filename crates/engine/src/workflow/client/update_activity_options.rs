@@ -105,9 +105,20 @@ fn changed(
     given: &ActivityOptions,
     paths: &[String],
 ) -> Result<ActivityOptions, Rejection> {
-    let mut options = activity.options();
     let paths: Vec<String> = paths.iter().map(|path| field_mask::snake(path)).collect();
-    for path in &paths {
+    let names = (&*activity.scheduled.activity_id, activity.type_name());
+    merged(activity.options(), given, &paths, names)
+}
+
+/// Options with the fields that the paths name taken from others, in order again. The names of activity and
+/// type are for messages.
+pub(crate) fn merged(
+    mut options: ActivityOptions,
+    given: &ActivityOptions,
+    paths: &[String],
+    (activity_id, activity_type): (&str, &str),
+) -> Result<ActivityOptions, Rejection> {
+    for path in paths {
         merge(&mut options, given, path)?;
     }
     if paths.iter().any(|path| path.starts_with("retry_policy"))
@@ -127,8 +138,8 @@ fn changed(
         options.heartbeat_timeout.as_ref(),
     );
     let normal = asked.and_then(|asked| {
-        let (id, kind) = (&activity.scheduled.activity_id, activity.type_name());
-        timeouts::normalise(asked, std::time::Duration::ZERO, id, kind)
+        let run_timeout = std::time::Duration::ZERO;
+        timeouts::normalise(asked, run_timeout, activity_id, activity_type)
     });
     let normal = normal.map_err(|error| Rejection::invalid(error.to_string()))?;
     options.schedule_to_close_timeout = Some(wire(normal.schedule_to_close));
