@@ -1,16 +1,13 @@
 //! Stories of standalone activities (`testdata/activity/*.txt`, rewritten by `UPDATE=1`) and random worlds.
 //! Whatever happens, every step is checked against the invariants (`world.rs`).
 
-#[path = "../../workflow/tests/file.rs"]
-mod file;
 mod fuzz;
 mod script;
-#[path = "../../workflow/tests/words.rs"]
-#[allow(dead_code, reason = "stories of activities need fewer words")]
-mod words;
 mod world;
 
 use std::path::Path;
+
+use crate::workflow::tests::file;
 
 #[test]
 fn stories() {

@@ -16,7 +16,6 @@ use proto::temporal::api::workflowservice::v1::{
     UpdateActivityExecutionOptionsRequest,
 };
 
-use super::words::Words;
 use super::world::{Outcome, START, World};
 use crate::activity::record::ChangeKind;
 use crate::activity::{Input, Terminate};
@@ -24,6 +23,7 @@ use crate::rejection::Rejection;
 use crate::retry::{self, timeouts};
 use crate::time::{duration, wire};
 use crate::workflow::input::{ActivityFailed, ActivityTarget};
+use crate::workflow::tests::words::{self, Words};
 use crate::workflow::token;
 use crate::workflow::transition::{Effect, Reply};
 
@@ -45,7 +45,7 @@ impl Script {
             "worker" => self.worker(&mut words)?,
             "clock" => {
                 let by = words.verb()?;
-                let by = super::words::span(by.trim_start_matches('+'));
+                let by = words::span(by.trim_start_matches('+'));
                 let at = self.world.now.time.after(by);
                 let outcome = self.world.until(at);
                 show(&outcome)

@@ -18,7 +18,7 @@ struct Block {
 }
 
 /// Runs a story. Returns what differs, with file and line; or rewrites the file.
-pub(super) fn run(
+pub(crate) fn run(
     path: &Path,
     rewrite: bool,
     mut play: impl FnMut(&str) -> Result<String, String>,

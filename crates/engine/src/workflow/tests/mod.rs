@@ -7,7 +7,7 @@
 mod audit;
 mod check;
 mod commands;
-mod file;
+pub(crate) mod file;
 mod fuzz;
 mod operator;
 mod requests;
@@ -15,7 +15,7 @@ mod script;
 mod show;
 mod show_event;
 mod updates;
-mod words;
+pub(crate) mod words;
 mod worker;
 mod world;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// One input or one list element. What is asked for is taken out; what remains is an error, so that a
 /// misspelt word fails its story.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Words {
+pub(crate) struct Words {
     bare: VecDeque<String>,
     pairs: Vec<(String, Value)>,
 }
@@ -19,7 +19,7 @@ enum Value {
 
 impl Words {
     /// Reads one line.
-    pub(super) fn parse(line: &str) -> Result<Self, String> {
+    pub(crate) fn parse(line: &str) -> Result<Self, String> {
         let mut parser = Parser {
             rest: line.chars().collect(),
         };
@@ -31,14 +31,14 @@ impl Words {
     }
 
     /// The next bare word.
-    pub(super) fn verb(&mut self) -> Result<String, String> {
+    pub(crate) fn verb(&mut self) -> Result<String, String> {
         self.bare
             .pop_front()
             .ok_or_else(|| "a word is missing".to_owned())
     }
 
     /// Whether a bare word is there.
-    pub(super) fn flag(&mut self, name: &str) -> bool {
+    pub(crate) fn flag(&mut self, name: &str) -> bool {
         match self.bare.iter().position(|word| word == name) {
             Some(at) => self.bare.remove(at).is_some(),
             None => false,
@@ -51,7 +51,7 @@ impl Words {
     }
 
     /// The text of a key.
-    pub(super) fn text(&mut self, key: &str) -> Option<String> {
+    pub(crate) fn text(&mut self, key: &str) -> Option<String> {
         match self.value(key)? {
             Value::Text(text) => Some(text),
             Value::List(_) => panic!("{key} is a list"),
@@ -59,12 +59,12 @@ impl Words {
     }
 
     /// The text of a key, or a default.
-    pub(super) fn text_or(&mut self, key: &str, default: &str) -> String {
+    pub(crate) fn text_or(&mut self, key: &str, default: &str) -> String {
         self.text(key).unwrap_or_else(|| default.to_owned())
     }
 
     /// The list of a key; empty without it.
-    pub(super) fn list(&mut self, key: &str) -> Vec<Words> {
+    pub(crate) fn list(&mut self, key: &str) -> Vec<Words> {
         match self.value(key) {
             Some(Value::List(list)) => list,
             Some(Value::Text(text)) => panic!("{key}={text} is no list"),
@@ -73,18 +73,18 @@ impl Words {
     }
 
     /// The number of a key.
-    pub(super) fn number(&mut self, key: &str) -> Option<i64> {
+    pub(crate) fn number(&mut self, key: &str) -> Option<i64> {
         self.text(key)
             .map(|text| text.parse().expect("a number is expected"))
     }
 
     /// The span of a key.
-    pub(super) fn span(&mut self, key: &str) -> Option<Duration> {
+    pub(crate) fn span(&mut self, key: &str) -> Option<Duration> {
         self.text(key).map(|text| span(&text))
     }
 
     /// The span of a key as on the wire; a leading minus is allowed.
-    pub(super) fn wire_span(&mut self, key: &str) -> Option<proto::Duration> {
+    pub(crate) fn wire_span(&mut self, key: &str) -> Option<proto::Duration> {
         let text = self.text(key)?;
         Some(match text.strip_prefix('-') {
             Some(positive) => {
@@ -99,7 +99,7 @@ impl Words {
     }
 
     /// All remaining pairs of texts.
-    pub(super) fn rest(&mut self) -> Vec<(String, String)> {
+    pub(crate) fn rest(&mut self) -> Vec<(String, String)> {
         self.pairs
             .drain(..)
             .map(|(key, value)| match value {
@@ -110,7 +110,7 @@ impl Words {
     }
 
     /// Nothing may be left.
-    pub(super) fn end(self) -> Result<(), String> {
+    pub(crate) fn end(self) -> Result<(), String> {
         match (self.bare.front(), self.pairs.first()) {
             (Some(word), _) => Err(format!("unknown word {word}")),
             (None, Some((key, _))) => Err(format!("unknown key {key}")),
@@ -120,7 +120,7 @@ impl Words {
 }
 
 /// `30s`, `500ms`, `2m`, `1h`, with an optional plus.
-pub(super) fn span(text: &str) -> Duration {
+pub(crate) fn span(text: &str) -> Duration {
     let text = text.strip_prefix('+').unwrap_or(text);
     let digits = text
         .find(|c: char| !c.is_ascii_digit() && c != '.')
