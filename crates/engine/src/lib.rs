@@ -16,8 +16,8 @@
 // Deprecated fields of the API are still part of it.
 #![allow(deprecated)]
 
-pub mod batch;
 pub mod activity;
+pub mod batch;
 pub mod cron;
 pub mod execution;
 pub mod field_mask;

@@ -219,6 +219,11 @@ impl State {
         self.offered = false;
     }
 
+    /// Whether a worker is at work for it or should be. If not, only time or the outside moves it on.
+    pub fn is_at_work(&self, now: Timestamp) -> bool {
+        self.status().has_attempt() || self.is_ready(now)
+    }
+
     /// Whether the attempt that waits is ready.
     pub(super) fn is_ready(&self, now: Timestamp) -> bool {
         self.status() == Status::Scheduled && self.core.dispatch_time <= now.0

@@ -280,6 +280,7 @@ impl Execution {
                             || activities
                                 .any(|(_, activity)| !activity.closing && !is_waiting(activity)))
             }
+            Self::Activity(state) => state.is_at_work(now),
         }
     }
 
