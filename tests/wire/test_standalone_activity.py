@@ -685,3 +685,138 @@ def test_lists_and_counts(client):
 def test_a_list_by_what_is_unknown(client):
     with refused("INVALID_ARGUMENT", contains="invalid search attribute: Nope", detail="any"):
         listed(client, "Nope = 1")
+
+
+# -- operators' commands ---------------------------------------------------------------------------
+
+
+def operate(job, rpc, **fields):
+    return job.call(rpc, activity_id=job.id, **fields)
+
+
+def test_pause_and_unpause(job):
+    job.start()
+    operate(job, "PauseActivityExecution", reason="lunch", request_id="p")
+    operate(job, "PauseActivityExecution", request_id="p")
+    assert job.status() == "PAUSED"
+    assert job.info().run_state == common_pb2_state("PAUSED")
+    with refused("FAILED_PRECONDITION", "activity is in non-pausable state Paused"):
+        operate(job, "PauseActivityExecution")
+    operate(job, "UnpauseActivityExecution", request_id="u")
+    operate(job, "UnpauseActivityExecution", request_id="u")
+    with refused("FAILED_PRECONDITION", "activity is in non-unpausable state Scheduled"):
+        operate(job, "UnpauseActivityExecution")
+    task = job.poll_task()
+    operate(job, "PauseActivityExecution")
+    assert job.heartbeat(task).activity_paused
+    assert job.info().run_state == common_pb2_state("PAUSE_REQUESTED")
+    job.complete(task)
+    with refused("FAILED_PRECONDITION", "activity is in non-pausable state Completed"):
+        operate(job, "PauseActivityExecution")
+    with refused("FAILED_PRECONDITION", "activity is in terminal state Completed"):
+        operate(job, "UnpauseActivityExecution")
+
+
+def test_a_paused_one_is_not_tried_again(job):
+    job.start(retry_policy={"initial_interval": seconds(0.1)})
+    task = job.poll_task()
+    operate(job, "PauseActivityExecution")
+    job.fail(task, application_failure())
+    assert job.status() == "PAUSED"
+    assert job.info().attempt == 2
+    operate(job, "UnpauseActivityExecution")
+    job.complete(job.poll_task())
+
+
+def test_reset(job):
+    job.start(retry_policy={"initial_interval": seconds(100)})
+    job.fail(job.poll_task(), application_failure())
+    assert job.info().attempt == 2
+    operate(job, "ResetActivityExecution")
+    task = job.poll_task()
+    assert task.attempt == 1
+    operate(job, "ResetActivityExecution", reset_heartbeat=True, request_id="r")
+    operate(job, "ResetActivityExecution", request_id="r")
+    with refused("FAILED_PRECONDITION", "cannot reset an activity with a pending reset"):
+        operate(job, "ResetActivityExecution")
+    assert job.heartbeat(task, "x").activity_reset
+    job.fail(task, application_failure())
+    again = job.poll_task()
+    assert (again.attempt, len(again.heartbeat_details.payloads)) == (1, 0)
+    job.cancel()
+    with refused("FAILED_PRECONDITION", "cannot reset an activity with a pending cancellation"):
+        operate(job, "ResetActivityExecution")
+    job.complete(again)
+    with refused("FAILED_PRECONDITION", "activity execution is not running"):
+        operate(job, "ResetActivityExecution")
+
+
+def update(job, paths, options, **fields):
+    return operate(
+        job,
+        "UpdateActivityExecutionOptions",
+        update_mask={"paths": paths},
+        activity_options=options,
+        **fields,
+    ).activity_options
+
+
+def test_update_options(job, client):
+    other = f"{job.queue}-other"
+    job.start(schedule_to_close_timeout=seconds(50))
+    options = update(
+        job,
+        ["task_queue.name", "startToCloseTimeout", "retry_policy.maximum_attempts", "priority"],
+        {
+            "task_queue": {"name": other},
+            "start_to_close_timeout": seconds(20),
+            "retry_policy": {"maximum_attempts": 4},
+            "priority": {"priority_key": 2},
+        },
+    )
+    assert (options.task_queue.name, options.start_to_close_timeout.seconds) == (other, 20)
+    assert (options.retry_policy.maximum_attempts, options.priority.priority_key) == (4, 2)
+    assert options.schedule_to_close_timeout.seconds == 50
+    info = job.info()
+    assert (info.task_queue, info.start_to_close_timeout.seconds) == (other, 20)
+    queue, job.queue = job.queue, other
+    job.complete(job.poll_task())
+    job.queue = queue
+    with refused(
+        "FAILED_PRECONDITION", "Cannot update options for activity in state Completed"
+    ):
+        update(job, ["heartbeat_timeout"], {"heartbeat_timeout": seconds(1)})
+
+
+def test_original_options(job):
+    job.start()
+    update(job, ["start_to_close_timeout"], {"start_to_close_timeout": seconds(20)})
+    operate(job, "UpdateActivityExecutionOptions", restore_original=True)
+    assert job.info().start_to_close_timeout.seconds == 30
+
+
+def test_a_delay_is_changed(job):
+    job.start(start_delay=seconds(100))
+    options = update(job, ["start_delay"], {"start_delay": seconds(0.5)})
+    assert options.start_delay.nanos == 500_000_000
+    task = job.poll_task()
+    with refused(
+        "FAILED_PRECONDITION",
+        "cannot update start_delay: the first activity attempt has already been dispatched",
+    ):
+        update(job, ["start_delay"], {"start_delay": seconds(9)})
+    job.complete(task)
+
+
+@pytest.mark.parametrize(
+    "rpc, fields",
+    [
+        ("PauseActivityExecution", {}),
+        ("UnpauseActivityExecution", {}),
+        ("ResetActivityExecution", {}),
+        ("UpdateActivityExecutionOptions", {"restore_original": True}),
+    ],
+)
+def test_operators_commands_on_unknown_ones(client, rpc, fields):
+    with refused("NOT_FOUND", "activity not found for ID: nope", "NotFoundFailure"):
+        client(rpc, activity_id="nope", **fields)

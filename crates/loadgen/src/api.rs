@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use proto::temporal::api::common::v1::{Payloads, WorkflowExecution, WorkflowType};
+use proto::temporal::api::activity::v1::activity_execution_outcome::Value;
+use proto::temporal::api::common::v1::{ActivityType, Payloads, WorkflowExecution, WorkflowType};
 use proto::temporal::api::enums::v1::{
-    HistoryEventFilterType, QueryResultType, TaskQueueKind, WorkflowIdReusePolicy,
+    ActivityIdReusePolicy, HistoryEventFilterType, QueryResultType, TaskQueueKind,
+    WorkflowIdReusePolicy,
 };
 use proto::temporal::api::history::v1::HistoryEvent;
 use proto::temporal::api::query::v1::WorkflowQuery;
@@ -13,6 +15,7 @@ use proto::temporal::api::taskqueue::v1::{StickyExecutionAttributes, TaskQueue};
 use proto::temporal::api::workflowservice::v1::*;
 
 use crate::client::{Client, Method};
+use crate::commands::ACTIVITY_TIMEOUT_SECONDS;
 use crate::error::Error;
 use crate::payload;
 use crate::script::Plan;
@@ -82,6 +85,58 @@ impl Client {
         let method = method!("StartWorkflowExecution");
         let response: StartWorkflowExecutionResponse = self.call(method, request, SHORT).await?;
         Ok(response.run_id)
+    }
+
+    /// Starts a job; returns its run id.
+    pub(crate) async fn start_job(
+        &self,
+        queue: &str,
+        id: &str,
+        plan: &Plan,
+    ) -> Result<String, Error> {
+        let request = StartActivityExecutionRequest {
+            namespace: self.namespace.clone(),
+            activity_id: id.to_owned(),
+            activity_type: Some(ActivityType {
+                name: String::from("Echo"),
+            }),
+            task_queue: Some(normal_queue(queue)),
+            input: Some(payload::of_json(plan)),
+            identity: self.identity.clone(),
+            request_id: uuid::Uuid::new_v4().to_string(),
+            start_to_close_timeout: Some(proto::Duration {
+                seconds: ACTIVITY_TIMEOUT_SECONDS,
+                nanos: 0,
+            }),
+            id_reuse_policy: ActivityIdReusePolicy::RejectDuplicate.into(),
+            ..Default::default()
+        };
+        let method = method!("StartActivityExecution");
+        let response: StartActivityExecutionResponse = self.call(method, request, SHORT).await?;
+        Ok(response.run_id)
+    }
+
+    /// Waits for a job's result; nothing if there is none yet after one long poll.
+    pub(crate) async fn await_job(
+        &self,
+        id: &str,
+        run_id: &str,
+    ) -> Result<Option<Payloads>, Error> {
+        let request = PollActivityExecutionRequest {
+            namespace: self.namespace.clone(),
+            activity_id: id.to_owned(),
+            run_id: run_id.to_owned(),
+        };
+        let method = method!("PollActivityExecution");
+        let response: PollActivityExecutionResponse = self.call(method, request, POLL).await?;
+        match response.outcome.and_then(|outcome| outcome.value) {
+            None => Ok(None),
+            Some(Value::Result(result)) => Ok(Some(result)),
+            Some(Value::Failure(failure)) => Err(Error::Unusable(format!(
+                "the job failed: {}",
+                failure.message
+            ))),
+        }
     }
 
     /// Sends the signal with this number.

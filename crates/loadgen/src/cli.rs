@@ -87,6 +87,8 @@ pub(crate) enum Scenario {
     Signals,
     /// Workflows with one timer of 100 ms (`--size`).
     Timer,
+    /// Standalone activities: jobs without a workflow.
+    Jobs,
     /// Start workflows with no worker, then drain them.
     Backlog,
     /// Queries against open workflows.
@@ -123,6 +125,7 @@ impl Scenario {
             Self::Parallel => "parallel",
             Self::Signals => "signals",
             Self::Timer => "timer",
+            Self::Jobs => "jobs",
             Self::Backlog => "backlog",
             Self::Query => "query",
             Self::Open => "open",

@@ -11,7 +11,7 @@ use crate::script::Step;
 
 /// How long an attempt may run. The worker answers at once, so it only matters if a server hands an
 /// attempt to nobody: the next one then shows as a slow result instead of a lost one.
-const ACTIVITY_TIMEOUT_SECONDS: i64 = 20;
+pub(crate) const ACTIVITY_TIMEOUT_SECONDS: i64 = 20;
 
 /// The command for one step of a workflow whose activities are on `queue`.
 pub(crate) fn command(step: &Step, queue: &str) -> wire::Command {

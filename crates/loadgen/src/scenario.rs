@@ -3,6 +3,7 @@
 mod backlog;
 mod closed_loop;
 mod idle;
+mod jobs;
 mod open;
 mod query;
 mod wide;
@@ -35,6 +36,7 @@ pub(crate) async fn run(options: Options) -> Result<Option<Report>, Error> {
     let phases = match scenario {
         Scenario::Backlog => backlog::run(&context).await?,
         Scenario::Query => query::run(&context).await?,
+        Scenario::Jobs => jobs::run(&context).await?,
         Scenario::Open => open::run(&context).await?,
         Scenario::Wide => wide::run(&context).await?,
         _ => match script_of(scenario, context.options.size) {

@@ -113,7 +113,12 @@ impl Shared {
 
     async fn handle_activity_task(&self, task: PollActivityTaskQueueResponse) -> Result<(), Error> {
         let execution = task.workflow_execution.unwrap_or_default();
-        self.context.ledger.executed(&execution.workflow_id);
+        // A job is its own workflow.
+        let id = match execution.workflow_id.as_str() {
+            "" => task.activity_id.as_str(),
+            id => id,
+        };
+        self.context.ledger.executed(id);
         self.context
             .client
             .complete_activity_task(task.task_token, task.input)

@@ -97,6 +97,7 @@ impl NewRun {
                 let copied = std::mem::take(&mut run.copied);
                 copied.into_iter().map(Record::Workflow).collect()
             }
+            Self::Activity(_) => Vec::new(),
         }
     }
 

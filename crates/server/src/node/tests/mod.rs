@@ -4,6 +4,7 @@ mod bed;
 mod deletion;
 mod faults;
 mod history;
+mod jobs;
 mod life;
 mod polls;
 mod queries;

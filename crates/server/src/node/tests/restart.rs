@@ -8,16 +8,16 @@ use store::{SqliteStore, Store, StoreError};
 
 use super::bed::{Bed, complete_workflow, schedule_activity, start_timer};
 
-struct Folder(std::path::PathBuf);
+pub(super) struct Folder(std::path::PathBuf);
 
 impl Folder {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let path = std::env::temp_dir().join(format!("steadfast-{}", uuid::Uuid::new_v4()));
         std::fs::create_dir_all(&path).unwrap();
         Self(path)
     }
 
-    fn store(&self) -> Arc<dyn Store> {
+    pub(super) fn store(&self) -> Arc<dyn Store> {
         loop {
             match SqliteStore::open(&self.0.join("test.db")) {
                 Ok(store) => return Arc::new(store),
