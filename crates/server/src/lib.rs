@@ -7,6 +7,7 @@
 //! - [`node`]: one node put together; what the frontend calls.
 //! - [`shard`]: single writers; each owns the state of the executions of its slots.
 //! - [`matching`]: ready tasks meet waiting pollers.
+//! - [`task_queues`]: what was set for task queues.
 //! - [`time_skipping`]: a clock for tests, which jumps when nobody is at work.
 //! - [`waiters`]: who waits in memory for a query's answer; may forget all in a crash.
 
@@ -26,6 +27,7 @@ pub mod nexus;
 pub mod node;
 pub mod shard;
 mod sync;
+pub mod task_queues;
 pub mod time_skipping;
 pub mod visibility;
 pub mod waiters;

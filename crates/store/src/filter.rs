@@ -336,6 +336,11 @@ impl Column {
     }
 }
 
+/// Whether ties, which the run id breaks, go from the greatest down: as the last column does.
+pub(crate) fn ties_descend(order: &[OrderBy]) -> bool {
+    order.last().is_none_or(|by| by.descending)
+}
+
 /// The order that a list really has: the default one in place of none, each column checked.
 pub(crate) fn checked_order(order: &[OrderBy]) -> Result<Vec<OrderBy>, StoreError> {
     if order.is_empty() {

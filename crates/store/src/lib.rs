@@ -101,8 +101,8 @@ pub trait Store: Send + Sync {
     ///
     /// An empty `order` is the default one: open runs first, then by close time, then by start
     /// time, the newest first; it is the same as `[CloseTime descending, StartTime descending]`. A
-    /// missing value sorts as greater than all others, and the run id (descending) breaks every
-    /// tie. `after` is the [`Page::next`] of a page with the same filter and order.
+    /// missing value sorts as greater than all others, and the run id breaks every tie, in the
+    /// direction of the last column. `after` is the [`Page::next`] of a page with the same filter and order.
     ///
     /// Rows with a namespace division are left out unless the filter names [`Column::Division`].
     fn list(

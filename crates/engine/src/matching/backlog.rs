@@ -73,9 +73,18 @@ impl<T> Backlog<T> {
         &self.levels[index(priority)]
     }
 
-    pub(super) fn push(&mut self, priority: i32, task: T, meta: TaskMeta<'_>) {
-        self.levels[index(priority)].push(task, meta);
+    /// Puts a task where it belongs, and tells where that is.
+    pub(super) fn push(&mut self, priority: i32, task: T, meta: TaskMeta<'_>) -> Place {
         self.len += 1;
+        let (key, seq) = self.levels[index(priority)].push(task, meta);
+        Place { priority, key, seq }
+    }
+
+    /// Takes a task out of the middle, if it still waits there.
+    pub(super) fn remove(&mut self, place: &Place) -> Option<T> {
+        let task = self.levels[index(place.priority)].remove(&place.key, place.seq)?;
+        self.len -= 1;
+        Some(task)
     }
 
     /// The next task that its key's pace lets go, and its priority.
@@ -116,6 +125,14 @@ fn index(priority: i32) -> usize {
         .min(PRIORITY_MAX as usize - 1)
 }
 
+/// Where a task waits.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    priority: i32,
+    key: Arc<str>,
+    seq: i64,
+}
+
 /// The tasks of one priority.
 #[derive(Debug)]
 pub(super) struct Level<T> {
@@ -131,13 +148,19 @@ pub(super) struct Level<T> {
     /// … or when none is left, the furthest of all lines, so that all start anew from there.
     furthest: u64,
     next_turn: u64,
+    /// Numbers for those at the end of a line, …
+    next_seq: i64,
+    /// … and for those who come back to its head.
+    head_seq: i64,
     sweep_at: usize,
     len: usize,
 }
 
 #[derive(Debug)]
 struct Line<T> {
+    /// In the order of their numbers. The head is there; what was taken out behind it leaves a gap.
     tasks: VecDeque<Queued<T>>,
+    gaps: usize,
     /// Where its next task stands.
     pass: u64,
     /// When it last took its place.
@@ -150,8 +173,9 @@ struct Line<T> {
 
 #[derive(Debug)]
 struct Queued<T> {
-    task: T,
+    task: Option<T>,
     created_at_ns: i64,
+    seq: i64,
 }
 
 impl<T> Default for Level<T> {
@@ -163,7 +187,9 @@ impl<T> Default for Level<T> {
             ages: BTreeSet::new(),
             pass: 0,
             furthest: 0,
-            next_turn: 0,
+            next_turn: 1,
+            next_seq: 0,
+            head_seq: 0,
             sweep_at: EMPTY_LINES,
             len: 0,
         }
@@ -185,31 +211,74 @@ impl<T> Level<T> {
         self.ages.first().map(|(created_at_ns, _)| *created_at_ns)
     }
 
-    fn push(&mut self, task: T, meta: TaskMeta<'_>) {
-        let queued = Queued {
-            task,
-            created_at_ns: meta.created_at_ns,
+    fn push(&mut self, task: T, meta: TaskMeta<'_>) -> (Arc<str>, i64) {
+        let key: Arc<str> = match self.lines.get_key_value(meta.fairness_key) {
+            Some((key, _)) => key.clone(),
+            None => meta.fairness_key.into(),
         };
+        let line = self.lines.entry(key.clone()).or_default();
         self.len += 1;
-        let (key, line) = match self.lines.get_key_value(meta.fairness_key) {
-            Some((key, _)) => (key.clone(), self.lines.get_mut(meta.fairness_key)),
-            None => {
-                let key: Arc<str> = meta.fairness_key.into();
-                self.lines.insert(key.clone(), Line::default());
-                (key, self.lines.get_mut(meta.fairness_key))
-            }
+        let seq = if meta.returned {
+            self.head_seq -= 1;
+            self.head_seq
+        } else {
+            self.next_seq += 1;
+            self.next_seq
         };
-        // Found or just made.
-        let Some(line) = line else { return };
+        let queued = Queued {
+            task: Some(task),
+            created_at_ns: meta.created_at_ns,
+            seq,
+        };
         line.weight = meta.fairness_weight;
-        line.tasks.push_back(queued);
-        if line.tasks.len() == 1 {
+        if meta.returned {
+            // Back to where it stood: at the head, and the line is next.
+            if let Some(head) = line.tasks.front() {
+                self.ages.remove(&(head.created_at_ns, key.clone()));
+                self.turns.remove(&(line.pass, line.turn, key.clone()));
+                self.held.remove(&(line.ready_ns, key.clone()));
+            }
+            line.tasks.push_front(queued);
+            line.pass = line.pass.min(self.pass);
+            line.turn = 0;
+        } else {
+            line.tasks.push_back(queued);
+            if line.tasks.len() > 1 {
+                return (key, seq);
+            }
             line.pass = line.pass.max(self.pass);
             line.turn = self.next_turn;
             self.next_turn += 1;
-            self.turns.insert((line.pass, line.turn, key.clone()));
-            self.ages.insert((meta.created_at_ns, key));
         }
+        self.turns.insert((line.pass, line.turn, key.clone()));
+        self.ages.insert((meta.created_at_ns, key.clone()));
+        (key, seq)
+    }
+
+    fn remove(&mut self, key: &Arc<str>, seq: i64) -> Option<T> {
+        let line = self.lines.get_mut(key)?;
+        let index = line.tasks.binary_search_by_key(&seq, |queued| queued.seq);
+        let index = index.ok()?;
+        let task = line.tasks.get_mut(index)?.task.take()?;
+        self.len -= 1;
+        if self.len == 0 {
+            self.pass = self.furthest;
+        }
+        line.gaps += 1;
+        if index > 0 {
+            line.close_gaps();
+            return Some(task);
+        }
+        self.ages
+            .remove(&(line.tasks.front()?.created_at_ns, key.clone()));
+        line.skip_gaps();
+        if let Some(head) = line.tasks.front() {
+            self.ages.insert((head.created_at_ns, key.clone()));
+        } else {
+            self.turns.remove(&(line.pass, line.turn, key.clone()));
+            self.held.remove(&(line.ready_ns, key.clone()));
+        }
+        Some(task)
     }
 
     fn pop(&mut self, keys: &KeyPace, now_ns: i64) -> Option<T> {
@@ -224,7 +293,9 @@ impl<T> Level<T> {
             let Queued {
                 task,
                 created_at_ns,
+                ..
             } = line.tasks.pop_front()?;
+            line.skip_gaps();
             let weight = keys.weight(&key, line.weight);
             line.ready_ns = keys.pace.weighted(weight).after(line.ready_ns, now_ns);
             line.pass = pass.saturating_add((STRIDE / f64::from(weight)) as u64);
@@ -240,7 +311,8 @@ impl<T> Level<T> {
             } else {
                 self.forget_empty_lines(now_ns);
             }
-            return Some(task);
+            // There by what is said of a line's head.
+            return task;
         }
     }
 
@@ -292,10 +364,29 @@ impl<T> Level<T> {
     }
 }
 
+impl<T> Line<T> {
+    /// Brings the next task to the head.
+    fn skip_gaps(&mut self) {
+        while self.tasks.front().is_some_and(|head| head.task.is_none()) {
+            self.tasks.pop_front();
+            self.gaps -= 1;
+        }
+    }
+
+    /// Closes up once gaps are the greater part: paid for by those who left them.
+    fn close_gaps(&mut self) {
+        if self.gaps * 2 > self.tasks.len() {
+            self.tasks.retain(|queued| queued.task.is_some());
+            self.gaps = 0;
+        }
+    }
+}
+
 impl<T> Default for Line<T> {
     fn default() -> Self {
         Self {
             tasks: VecDeque::new(),
+            gaps: 0,
             pass: 0,
             turn: 0,
             weight: 1.0,

@@ -18,10 +18,10 @@ mod pollers;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use self::backlog::{Backlog, KeyPace};
+use self::backlog::{Backlog, KeyPace, Place};
 use self::limiter::{Limiter, Pace};
 use self::meter::Meter;
 use self::pollers::{Pollers, Waiters};
@@ -54,6 +54,29 @@ pub struct TaskMeta<'a> {
     pub created_at_ns: i64,
     /// A query: before all others, exempt from rate limits, and no part of the backlog.
     pub front: bool,
+    /// It had left for a poller that is gone: it goes back to the head of its line, and what it took of
+    /// the rate limit is given back.
+    pub returned: bool,
+}
+
+/// Where a task waits, to take it away from there.
+#[derive(Clone, Debug)]
+pub struct Ticket(Spot);
+
+#[derive(Clone, Debug)]
+enum Spot {
+    Front(i64),
+    Backlog(Place),
+}
+
+/// What became of a task that was offered.
+#[derive(Debug)]
+pub struct Offered<W, T> {
+    /// The poller and the task that now belong together, if any: this task, or one that a rate limit
+    /// had held back.
+    pub pair: Option<(W, T)>,
+    /// Where the task waits, if it does.
+    pub ticket: Option<Ticket>,
 }
 
 impl Default for TaskMeta<'_> {
@@ -64,6 +87,7 @@ impl Default for TaskMeta<'_> {
             fairness_weight: 1.0,
             created_at_ns: 0,
             front: false,
+            returned: false,
         }
     }
 }
@@ -99,7 +123,9 @@ pub struct Stats {
 /// Every operation costs O(log n) in the tasks, keys and pollers that it holds.
 #[derive(Debug)]
 pub struct Matcher<T, W> {
-    front: VecDeque<T>,
+    front: BTreeMap<i64, T>,
+    /// Numbers for the ends of `front`: its head, its end.
+    front_seqs: (i64, i64),
     backlog: Backlog<T>,
     waiters: Waiters<W>,
     pollers: Pollers,
@@ -123,7 +149,8 @@ impl<T, W: Clone + Ord> Matcher<T, W> {
     /// An empty queue.
     pub fn new(now_ns: i64) -> Self {
         let mut matcher = Self {
-            front: VecDeque::new(),
+            front: BTreeMap::new(),
+            front_seqs: (0, 0),
             backlog: Backlog::default(),
             waiters: Waiters::default(),
             pollers: Pollers::default(),
@@ -142,20 +169,53 @@ impl<T, W: Clone + Ord> Matcher<T, W> {
     /// A task is ready. Gives back the poller and the task that now belong together, if any: this
     /// task, or one that a rate limit had held back. Otherwise the task waits.
     pub fn offer(&mut self, task: T, meta: TaskMeta<'_>, now_ns: i64) -> Option<(W, T)> {
+        self.place(task, meta, now_ns).pair
+    }
+
+    /// As [`Matcher::offer`], for a task that may have to be taken away again.
+    pub fn place(&mut self, task: T, meta: TaskMeta<'_>, now_ns: i64) -> Offered<W, T> {
         self.used_at_ns = now_ns;
         if meta.front {
-            return match self.waiters.pop() {
-                Some(waiter) => Some((waiter, task)),
-                None => {
-                    self.front.push_back(task);
-                    None
-                }
+            if let Some(waiter) = self.waiters.pop() {
+                return Offered {
+                    pair: Some((waiter, task)),
+                    ticket: None,
+                };
+            }
+            let (head, end) = &mut self.front_seqs;
+            let seq = if meta.returned {
+                *head -= 1;
+                *head
+            } else {
+                *end += 1;
+                *end
+            };
+            self.front.insert(seq, task);
+            return Offered {
+                pair: None,
+                ticket: Some(Ticket(Spot::Front(seq))),
             };
         }
         let priority = clamp_priority(meta.priority_key);
-        self.rates(priority, now_ns).added.add(now_ns);
-        self.backlog.push(priority, task, meta);
-        self.release(now_ns)
+        let rates = self.rates(priority, now_ns);
+        if meta.returned {
+            self.limiter.refund();
+        } else {
+            rates.added.add(now_ns);
+        }
+        let place = self.backlog.push(priority, task, meta);
+        Offered {
+            pair: self.release(now_ns),
+            ticket: Some(Ticket(Spot::Backlog(place))),
+        }
+    }
+
+    /// Takes one task away, if it still waits.
+    pub fn remove(&mut self, ticket: &Ticket) -> Option<T> {
+        match &ticket.0 {
+            Spot::Front(seq) => self.front.remove(seq),
+            Spot::Backlog(place) => self.backlog.remove(place),
+        }
     }
 
     /// A poller asks for a task. Gives it one at once, or lets it wait until [`Matcher::offer`] or
@@ -303,7 +363,8 @@ impl<T, W: Clone + Ord> Matcher<T, W> {
     /// Takes all tasks away, in the order in which they would have left: for a sticky queue whose
     /// worker is gone, or a queue that moves to another node. Rate limits do not count.
     pub fn drain_tasks(&mut self) -> Vec<T> {
-        let mut tasks: Vec<T> = self.front.drain(..).collect();
+        let front = std::mem::take(&mut self.front);
+        let mut tasks: Vec<T> = front.into_values().collect();
         tasks.extend(self.backlog.drain());
         tasks
     }
@@ -315,7 +376,7 @@ impl<T, W: Clone + Ord> Matcher<T, W> {
 
     /// The next task that may leave now.
     fn take(&mut self, now_ns: i64) -> Option<T> {
-        if let Some(task) = self.front.pop_front() {
+        if let Some((_, task)) = self.front.pop_first() {
             return Some(task);
         }
         if self.backlog.is_empty() {

@@ -551,3 +551,104 @@ fn whatever_happens_each_task_leaves_once_and_nothing_is_stuck() {
         assert_eq!(left.len(), next as usize, "seed {seed}");
     }
 }
+
+#[test]
+fn a_task_that_waits_can_be_taken_away() {
+    let mut queue = queue();
+    let ticket = |queue: &mut Queue, task, meta: TaskMeta<'_>| {
+        let offered = queue.place(task, meta, 0);
+        assert!(offered.pair.is_none());
+        offered.ticket.unwrap()
+    };
+    let front = TaskMeta {
+        front: true,
+        ..TaskMeta::default()
+    };
+    let first = ticket(&mut queue, 1, front);
+    let second = ticket(&mut queue, 2, front);
+    let head = ticket(&mut queue, 3, keyed("a", 1.0));
+    let middle = ticket(&mut queue, 4, keyed("a", 1.0));
+    ticket(&mut queue, 5, keyed("a", 1.0));
+    let only = ticket(&mut queue, 6, keyed("b", 1.0));
+    ticket(&mut queue, 7, prioritized(1));
+    assert_eq!(queue.remove(&first), Some(1));
+    assert_eq!(queue.remove(&first), None, "once");
+    for (ticket, task) in [(&middle, 4), (&head, 3), (&only, 6)] {
+        assert_eq!(queue.remove(ticket), Some(task));
+    }
+    assert_eq!(queue.backlog_count(), 2);
+    assert_eq!(queue.stats_by_priority(0)[&3].backlog_count, 1);
+    assert_eq!(drain(&mut queue, 0), [2, 7, 5]);
+    assert_eq!(queue.remove(&second), None, "it has left");
+    assert!(queue.is_idle(nanos(IDLE_AFTER)));
+}
+
+#[test]
+fn the_age_is_that_of_the_oldest_task_that_is_left() {
+    let mut queue = queue();
+    let at = |created_at_ns| TaskMeta {
+        created_at_ns,
+        ..TaskMeta::default()
+    };
+    let oldest = queue.place(1, at(0), 0).ticket.unwrap();
+    let next = queue.place(2, at(SECOND), 0).ticket.unwrap();
+    queue.place(3, at(2 * SECOND), 0);
+    queue.remove(&next);
+    assert_eq!(
+        queue.stats(10 * SECOND).backlog_age,
+        Duration::from_secs(10)
+    );
+    queue.remove(&oldest);
+    assert_eq!(queue.stats(10 * SECOND).backlog_age, Duration::from_secs(8));
+}
+
+#[test]
+fn a_task_that_comes_back_is_next_again() {
+    let mut queue = queue();
+    queue.set_rate_limit(Some(1.0), 0);
+    let returned = |key| TaskMeta {
+        returned: true,
+        ..keyed(key, 1.0)
+    };
+    for (task, key) in [(1, "a"), (2, "a"), (3, "b"), (4, "b")] {
+        queue.offer(task, keyed(key, 1.0), 0);
+    }
+    assert_eq!(queue.poll("p", worker("p"), 0), Some(1));
+    // The token that it took is given back with it.
+    queue.offer(1, returned("a"), 0);
+    assert_eq!(queue.backlog_count(), 4);
+    assert_eq!(queue.poll("p", worker("p"), 0), Some(1));
+    queue.set_rate_limit(None, 0);
+    assert_eq!(drain(&mut queue, 0), [3, 2, 4]);
+    // Also on a line that is empty by then.
+    queue.offer(5, keyed("c", 1.0), 0);
+    queue.offer(6, returned("a"), 0);
+    assert_eq!(drain(&mut queue, 0), [6, 5]);
+}
+
+#[test]
+fn what_is_left_after_many_removals_keeps_its_order() {
+    let mut queue = queue();
+    let keys = ["a", "b", "c"];
+    let tickets: Vec<_> = (0..300)
+        .map(|task| {
+            queue
+                .place(task, keyed(keys[task as usize % 3], 1.0), 0)
+                .ticket
+        })
+        .collect();
+    let mut left = BTreeSet::new();
+    for (task, ticket) in (0..300).zip(tickets) {
+        if task % 7 == 0 {
+            left.insert(task);
+        } else {
+            assert_eq!(queue.remove(&ticket.unwrap()), Some(task));
+        }
+    }
+    let drained = drain(&mut queue, 0);
+    for key in 0..3 {
+        let of_key: Vec<_> = drained.iter().filter(|task| *task % 3 == key).collect();
+        assert!(of_key.is_sorted());
+    }
+    assert_eq!(drained.into_iter().collect::<BTreeSet<_>>(), left);
+}

@@ -28,6 +28,7 @@ pub mod token;
 pub mod transition;
 mod unstored;
 pub mod update;
+mod withdraw;
 mod worker;
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use super::state::workflow_task::PendingWorkflowTask;
 use super::state::{Core, FirstTask, State, Volatile};
 use super::transition::{ActivityTaskOffer, Effect, NewRun, Reply, Transition, WorkflowTaskOffer};
 use super::update::{self, UpdateNews, UpdateStage};
-use super::{event_type, index_row, priority};
+use super::{event_type, index_row, priority, withdraw};
 use crate::Env;
 use crate::ids::{EventId, Now};
 use crate::rejection::Rejection;
@@ -126,6 +126,7 @@ impl<'a> Step<'a> {
         event.task_id = self.now.next_task_id();
         prost::encoding::message::encode(1, &event, &mut self.history);
         self.event_count += 1;
+        self.effects.extend(withdraw::by_event(&event));
         self.state.apply_event(&event);
         event.event_id
     }
@@ -188,6 +189,7 @@ impl<'a> Step<'a> {
 
     /// Records a change that leaves no event.
     pub(crate) fn change(&mut self, kind: ChangeKind) {
+        self.effects.extend(withdraw::by_change(&kind));
         let change = Change {
             position: self.event_count,
             kind: Some(kind),
@@ -525,6 +527,7 @@ impl<'a> Step<'a> {
         let closed_now = self.was_open && !self.state.is_open();
         if closed_now {
             update::close(&mut self);
+            self.effects.push(Effect::WithdrawAll);
         }
         let reported = index_row::reports_problems(&self.saved)
             != index_row::reports_problems(&self.state.core);

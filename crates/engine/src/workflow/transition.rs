@@ -134,6 +134,10 @@ pub enum Effect {
     OfferWorkflowTask(WorkflowTaskOffer),
     /// An activity task is ready for a worker.
     OfferActivityTask(ActivityTaskOffer),
+    /// The workflow task or activity of this scheduled event, should it wait for a worker, waits no more.
+    Withdraw(EventId),
+    /// The run is closed: nothing of it waits for a worker any more.
+    WithdrawAll,
     /// A message for another execution.
     Send(Send),
 }

@@ -1,13 +1,15 @@
 //! DescribeTaskQueue: pollers and backlog of one queue.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use engine::matching::Stats;
 use engine::time::{Timestamp, wire};
-use proto::temporal::api::enums::v1::{DescribeTaskQueueMode, RateLimitSource, TaskQueueType};
+use proto::temporal::api::enums::v1::{
+    BuildIdTaskReachability, DescribeTaskQueueMode, RateLimitSource, TaskQueueType,
+};
 use proto::temporal::api::taskqueue::v1::{
-    PollerInfo, TaskIdBlock, TaskQueueStats, TaskQueueStatus, TaskQueueTypeInfo,
-    TaskQueueVersionInfo, TaskQueueVersioningInfo,
+    PollerInfo, TaskIdBlock, TaskQueue, TaskQueueConfig, TaskQueueStats, TaskQueueStatus,
+    TaskQueueTypeInfo, TaskQueueVersionInfo, TaskQueueVersioningInfo,
 };
 use proto::temporal::api::workflowservice::v1::describe_task_queue_response::EffectiveRateLimit;
 use proto::temporal::api::workflowservice::v1::{
@@ -26,6 +28,9 @@ const UNVERSIONED: &str = "__unversioned__";
 /// expect one.
 const RATE_LIMIT: f32 = 4000.0;
 
+/// Build ids whose reachability may be asked for in one call.
+const REACHABILITY_MAX: usize = 5;
+
 pub(super) async fn handle(
     server: Server,
     call: NamespaceCall<DescribeTaskQueueRequest>,
@@ -33,23 +38,35 @@ pub(super) async fn handle(
     let NamespaceCall {
         request, namespace, ..
     } = call;
-    let (queue, _) = validate::task_queue(request.task_queue.as_ref(), &server.limits)?;
+    let named = request.task_queue.as_ref();
     if request.api_mode == DescribeTaskQueueMode::Enhanced as i32 {
-        return Ok(enhanced(&server, &request, namespace.id, queue));
+        let (queue, sticky) = validate::task_queue(named, &server.limits)?;
+        return enhanced(&server, &request, namespace.id, queue, sticky);
     }
-    let kind = match request.task_queue_type() {
-        TaskQueueType::Activity => Some(QueueKind::Activity),
-        TaskQueueType::Unspecified | TaskQueueType::Workflow => Some(QueueKind::Workflow),
-        TaskQueueType::Nexus => Some(QueueKind::Nexus),
+    let partition = partition(named)?;
+    let queue = match partition {
+        Some(queue) => queue,
+        None => validate::task_queue(named, &server.limits)?.0,
     };
-    let described = describe(&server, namespace.id, queue, kind);
+    let number = match request.task_queue_type() {
+        TaskQueueType::Unspecified => TaskQueueType::Workflow,
+        known => known,
+    };
+    let described = if partition.is_some() {
+        QueueDescription::default()
+    } else {
+        describe(&server, namespace.id, queue, kind(number))
+    };
+    let (rate, source) = rate_limit(&described);
     let by_priority = described.stats_by_priority.iter();
     let status = TaskQueueStatus {
         backlog_count_hint: i64::try_from(described.stats.backlog_count).unwrap_or(i64::MAX),
-        rate_per_second: rate_limit(&described).0.into(),
+        rate_per_second: rate.into(),
         task_id_block: Some(TaskIdBlock::default()),
         ..Default::default()
     };
+    let configs = &server.node.task_queue_configs;
+    let config = || configs.get(namespace.id, queue, number);
     Ok(DescribeTaskQueueResponse {
         pollers: pollers(&described),
         stats: request.report_stats.then(|| stats(&described.stats)),
@@ -61,54 +78,119 @@ pub(super) async fn handle(
             current_version: UNVERSIONED.to_owned(),
             ..Default::default()
         }),
+        config: request
+            .report_config
+            .then(|| config().map(|config| TaskQueueConfig::clone(&config)))
+            .flatten(),
         effective_rate_limit: Some(EffectiveRateLimit {
-            requests_per_second: rate_limit(&described).0,
-            rate_limit_source: rate_limit(&described).1.into(),
+            requests_per_second: rate,
+            rate_limit_source: source.into(),
         }),
         task_queue_status: request.include_task_queue_status.then_some(status),
         ..Default::default()
     })
 }
 
-/// The mode that groups by version, of which there is only the empty one.
+/// The queue that a name of one of its other partitions is about. Those have nothing here: a queue is one
+/// partition, but tools ask for all that other servers would have.
+fn partition(queue: Option<&TaskQueue>) -> Result<Option<&str>, WireError> {
+    let name = queue.map_or("", |queue| queue.name.as_str());
+    let Some(rest) = name.strip_prefix(validate::RESERVED_PREFIX) else {
+        return Ok(None);
+    };
+    let parts = rest.rsplit_once('/');
+    match parts.map(|(queue, number)| (queue, number.parse::<u32>())) {
+        Some((queue, Ok(1..))) if !queue.is_empty() => Ok(Some(queue)),
+        _ => Err(WireError::invalid(format!(
+            "invalid task queue partition name {name}"
+        ))),
+    }
+}
+
+/// The mode that groups by version.
 fn enhanced(
     server: &Frontend,
     request: &DescribeTaskQueueRequest,
     namespace: Uuid,
     queue: &str,
-) -> DescribeTaskQueueResponse {
-    let all = [TaskQueueType::Workflow, TaskQueueType::Activity].map(|kind| kind as i32);
-    let asked = if request.task_queue_types.is_empty() {
-        all.to_vec()
-    } else {
-        request.task_queue_types.clone()
+    sticky: bool,
+) -> Result<DescribeTaskQueueResponse, WireError> {
+    if sticky {
+        return Err(WireError::invalid(
+            "Enhanced DescribeTaskQueue is not valid for a sticky queue, use \
+             api_mode=UNSPECIFIED or a normal queue.",
+        ));
+    }
+    let selection = request.versions.as_ref();
+    let build_ids = selection.map_or(&[][..], |selection| &selection.build_ids);
+    if request.report_task_reachability && build_ids.len() > REACHABILITY_MAX {
+        return Err(WireError::invalid(format!(
+            "Too many build ids queried at once with ReportTaskReachability==true, limit: \
+             {REACHABILITY_MAX}"
+        )));
+    }
+    let mut versions: BTreeSet<&str> = build_ids.iter().map(String::as_str).collect();
+    if selection.is_none_or(|selection| selection.unversioned) {
+        versions.insert("");
+    }
+    let info = |version: &str| TaskQueueVersionInfo {
+        types_info: types_info(server, request, namespace, queue, version),
+        task_reachability: match (request.report_task_reachability, version) {
+            (false, _) => BuildIdTaskReachability::Unspecified,
+            (true, "") => BuildIdTaskReachability::Reachable,
+            (true, _) => BuildIdTaskReachability::Unreachable,
+        }
+        .into(),
     };
-    let types_info = asked.into_iter().map(|number| {
-        let kind = match TaskQueueType::try_from(number) {
-            Ok(TaskQueueType::Workflow) => Some(QueueKind::Workflow),
-            Ok(TaskQueueType::Activity) => Some(QueueKind::Activity),
-            Ok(TaskQueueType::Nexus) => Some(QueueKind::Nexus),
-            _ => None,
-        };
+    Ok(DescribeTaskQueueResponse {
+        versions_info: versions
+            .into_iter()
+            .map(|version| (version.to_owned(), info(version)))
+            .collect(),
+        ..Default::default()
+    })
+}
+
+/// Of a version by the queue's types. Only the one without a name has any tasks.
+fn types_info(
+    server: &Frontend,
+    request: &DescribeTaskQueueRequest,
+    namespace: Uuid,
+    queue: &str,
+    version: &str,
+) -> BTreeMap<i32, TaskQueueTypeInfo> {
+    let mut asked = request.task_queue_types.clone();
+    if asked.is_empty() {
+        asked = [TaskQueueType::Workflow, TaskQueueType::Activity]
+            .map(i32::from)
+            .to_vec();
+    }
+    let info = |number: i32| {
+        let kind = TaskQueueType::try_from(number)
+            .ok()
+            .and_then(kind)
+            .filter(|_| version.is_empty());
         let described = describe(server, namespace, queue, kind);
-        let info = TaskQueueTypeInfo {
+        TaskQueueTypeInfo {
             pollers: if request.report_pollers {
                 pollers(&described)
             } else {
                 Vec::new()
             },
             stats: request.report_stats.then(|| stats(&described.stats)),
-        };
-        (number, info)
-    });
-    let unversioned = TaskQueueVersionInfo {
-        types_info: types_info.collect(),
-        ..Default::default()
+        }
     };
-    DescribeTaskQueueResponse {
-        versions_info: BTreeMap::from([(String::new(), unversioned)]),
-        ..Default::default()
-    }
+    asked
+        .into_iter()
+        .map(|number| (number, info(number)))
+        .collect()
+}
+
+/// What is served of a type.
+fn kind(number: TaskQueueType) -> Option<QueueKind> {
+    QueueKind::ALL
+        .into_iter()
+        .find(|kind| kind.task_queue_type() == number)
 }
 
 fn describe(

@@ -281,6 +281,7 @@ names_namespace!(
     ExecuteMultiOperationRequest,
     GetWorkflowExecutionHistoryRequest,
     GetWorkflowExecutionHistoryReverseRequest,
+    ListArchivedWorkflowExecutionsRequest,
     ListBatchOperationsRequest,
     ListClosedWorkflowExecutionsRequest,
     ListOpenWorkflowExecutionsRequest,
@@ -320,6 +321,7 @@ names_namespace!(
     StopBatchOperationRequest,
     TerminateWorkflowExecutionRequest,
     UpdateWorkflowExecutionRequest,
+    UpdateTaskQueueConfigRequest,
 );
 
 names_namespace!(

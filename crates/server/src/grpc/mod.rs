@@ -50,6 +50,7 @@ mod get_system_info;
 mod get_workflow_execution_history;
 mod get_workflow_execution_history_reverse;
 mod list_activity_executions;
+mod list_archived_workflow_executions;
 mod list_batch_operations;
 mod list_closed_workflow_executions;
 mod list_namespaces;
@@ -102,6 +103,7 @@ mod unpause_workflow_execution;
 mod update_activity_execution_options;
 mod update_activity_options;
 mod update_namespace;
+mod update_task_queue_config;
 mod update_workflow_execution;
 mod update_workflow_execution_options;
 

@@ -133,6 +133,8 @@ pub(super) async fn delete_namespace(
         record.set_state(NamespaceState::Deleted);
     });
     let entry = change.await?;
+    let configs = &server.node.task_queue_configs;
+    configs.remove_namespace(entry.namespace.id).await?;
     server.node.shards.delete_namespace(&entry.namespace);
     Ok(DeleteNamespaceResponse { deleted_namespace })
 }

@@ -30,6 +30,7 @@ pub(super) async fn handle(
     poll.max_tasks_per_second = request
         .task_queue_metadata
         .and_then(|metadata| metadata.max_tasks_per_second);
+    poll.worker_instance_key = request.worker_instance_key;
     poll.deployment_options = request.deployment_options;
     let polled = server.node.poll_activity_task(&namespace, poll).await?;
     Ok(polled.map(|polled| *polled).unwrap_or_default())

@@ -30,6 +30,7 @@ pub(super) async fn handle(
     let Some(mut poll) = poll else {
         return Ok(PollNexusTaskQueueResponse::default());
     };
+    poll.worker_instance_key = request.worker_instance_key;
     poll.deployment_options = request.deployment_options;
     let polled = server.node.poll_nexus_task(&namespace, poll).await;
     Ok(polled.map(|polled| *polled).unwrap_or_default())

@@ -34,6 +34,7 @@ pub(super) async fn handle(
     let Some(mut poll) = poll else {
         return Ok(Reply::default());
     };
+    poll.worker_instance_key = request.worker_instance_key;
     poll.deployment_options = request.deployment_options;
     let polled = server.node.poll_workflow_task(&namespace, poll).await?;
     Ok(polled.map_or_else(Reply::default, shown))
@@ -63,6 +64,7 @@ pub(super) fn poll(
         task_queue: name.into(),
         sticky,
         identity,
+        worker_instance_key: String::new(),
         max_tasks_per_second: None,
         deployment_options: None,
         until: now + hold,

@@ -122,6 +122,14 @@ fn workflow_service() -> Vec<(&'static str, Handler)> {
             named(terminate_workflow_execution::handle),
         ),
         (
+            "UpdateTaskQueueConfig",
+            named(super::update_task_queue_config::handle),
+        ),
+        (
+            "ListArchivedWorkflowExecutions",
+            named(super::list_archived_workflow_executions::handle),
+        ),
+        (
             "DeleteWorkflowExecution",
             named(delete_workflow_execution::handle),
         ),
@@ -362,10 +370,6 @@ fn unserved(name: &'static str) -> Handler {
         "FetchWorkerConfig" | "UpdateWorkerConfig" => (
             Code::Unimplemented,
             format!("{name} command is not enabled."),
-        ),
-        "ListArchivedWorkflowExecutions" => (
-            Code::InvalidArgument,
-            "Cluster is not configured for visibility archival.".into(),
         ),
         _ if name.contains("NexusOperation") => (
             Code::Unimplemented,

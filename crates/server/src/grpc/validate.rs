@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::error::WireError;
 
 /// Names below this prefix are partitions of other queues.
-const RESERVED_PREFIX: &str = "/_sys/";
+pub(super) const RESERVED_PREFIX: &str = "/_sys/";
 /// A queue of the server's own.
 const PER_NAMESPACE_QUEUE: &str = "temporal-sys-per-ns-tq";
 const FAIRNESS_KEY_MAX: usize = 64;
@@ -101,23 +101,30 @@ pub(super) fn task_queue<'a>(
     let Some(queue) = queue else {
         return Err(WireError::invalid("taskQueue is not set"));
     };
-    if queue.name.is_empty() {
-        return Err(WireError::invalid("missing task queue name"));
-    }
-    for name in [&queue.name, &queue.normal_name] {
-        length(name, limits, "taskQueue length exceeds limit")?;
-        if name.starts_with(RESERVED_PREFIX) {
-            return Err(WireError::invalid(
-                "task queue name cannot start with reserved prefix /_sys/",
-            ));
-        }
-        if name == PER_NAMESPACE_QUEUE {
-            return Err(WireError::invalid(format!(
-                "cannot use internal per-namespace task queue:{PER_NAMESPACE_QUEUE}"
-            )));
-        }
+    task_queue_name(&queue.name, limits)?;
+    if !queue.normal_name.is_empty() {
+        task_queue_name(&queue.normal_name, limits)?;
     }
     Ok((&queue.name, queue.kind() == TaskQueueKind::Sticky))
+}
+
+/// The name of a task queue of a user.
+pub(super) fn task_queue_name(name: &str, limits: &Limits) -> Result<(), WireError> {
+    if name.is_empty() {
+        return Err(WireError::invalid("missing task queue name"));
+    }
+    length(name, limits, "taskQueue length exceeds limit")?;
+    if name.starts_with(RESERVED_PREFIX) {
+        return Err(WireError::invalid(
+            "task queue name cannot start with reserved prefix /_sys/",
+        ));
+    }
+    if name == PER_NAMESPACE_QUEUE {
+        return Err(WireError::invalid(format!(
+            "cannot use internal per-namespace task queue:{PER_NAMESPACE_QUEUE}"
+        )));
+    }
+    Ok(())
 }
 
 /// A timeout of a request: `name` is how the text calls it.

@@ -5,8 +5,10 @@
 //! execution offers again what it has ready.
 //!
 //! - [`queue`]: one task queue, its waiting pollers, and what is under way to them.
+//! - [`waiting`]: where each task waits, to take away what nobody wants any more.
 
 mod queue;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -15,26 +17,32 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use engine::matching::{
-    PollerInfo, QUERY_POLLER_WITHIN, RateLimitSource, STICKY_POLLER_WITHIN, Stats, TaskMeta,
+    PRIORITY_DEFAULT, PollerInfo, QUERY_POLLER_WITHIN, RateLimitSource, STICKY_POLLER_WITHIN, Stats,
 };
 use engine::workflow::transition::{ActivityTaskOffer, Priority, WorkflowTaskOffer};
 use hashbrown::{Equivalent, HashMap};
 use proto::temporal::api::deployment::v1::WorkerDeploymentOptions;
+use proto::temporal::api::enums::v1::TaskQueueType;
+use proto::temporal::api::taskqueue::v1::TaskQueueConfig;
 use store::ExecutionKey;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 pub use self::queue::Delivery;
-use self::queue::Queue;
+use self::queue::{Offer, Queue};
+use self::waiting::WaitingTasks;
 use crate::nexus::NexusTask;
 use crate::shard::Clock;
 use crate::sync::{Mutex, lock};
+use crate::task_queues::{TaskQueueConfigs, rate_of};
 use crate::waiters::QueryTask;
 
 /// Locks that the map of queues is spread over.
 const STRIPES: usize = 16;
 /// The map is looked through for idle queues this often at most, and only while queues are used.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// Polls that a worker sent before it shut down may arrive for so long after.
+const SHUT_DOWN_FOR: Duration = Duration::from_secs(30);
 
 /// What kind of tasks a queue holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -45,6 +53,20 @@ pub enum QueueKind {
     Activity,
     /// Requests to Nexus handlers.
     Nexus,
+}
+
+impl QueueKind {
+    /// All kinds.
+    pub const ALL: [Self; 3] = [Self::Workflow, Self::Activity, Self::Nexus];
+
+    /// As on the wire.
+    pub fn task_queue_type(self) -> TaskQueueType {
+        match self {
+            Self::Workflow => TaskQueueType::Workflow,
+            Self::Activity => TaskQueueType::Activity,
+            Self::Nexus => TaskQueueType::Nexus,
+        }
+    }
 }
 
 /// A reference to something for a worker to do.
@@ -82,6 +104,8 @@ pub struct Poll {
     pub sticky: bool,
     /// The worker.
     pub identity: String,
+    /// The process of the worker, unique from start to start; empty if it does not say.
+    pub worker_instance_key: String,
     /// The rate limit that it asks for the whole queue, in tasks a second.
     pub max_tasks_per_second: Option<f64>,
     /// Its deployment, if it is versioned.
@@ -135,17 +159,24 @@ struct Shared {
     stripes: [Mutex<HashMap<QueueKey, Arc<Queue>>>; STRIPES],
     hasher: RandomState,
     clock: Arc<dyn Clock>,
+    tasks: Arc<WaitingTasks>,
+    configs: Arc<TaskQueueConfigs>,
+    /// Workers that shut down of late, and when.
+    shut_down: Mutex<HashMap<String, i64>>,
     closed: AtomicBool,
     swept_at_ns: AtomicI64,
 }
 
 impl Matching {
     /// Without any queue.
-    pub fn new(clock: Arc<dyn Clock>) -> Self {
+    pub fn new(clock: Arc<dyn Clock>, configs: Arc<TaskQueueConfigs>) -> Self {
         let shared = Shared {
             stripes: std::array::from_fn(|_| Mutex::default()),
             hasher: RandomState::new(),
             clock,
+            tasks: Arc::new(WaitingTasks::new()),
+            configs,
+            shut_down: Mutex::default(),
             closed: AtomicBool::new(false),
             swept_at_ns: AtomicI64::new(0),
         };
@@ -158,31 +189,35 @@ impl Matching {
     /// (behaviour, section 4.6).
     pub fn offer_workflow_task(&self, key: &ExecutionKey, offer: WorkflowTaskOffer) {
         let now_ns = self.now_ns();
-        let task = |normal_queue| {
-            Task::Execution(TaskRef {
-                key: key.clone(),
-                scheduled_event_id: offer.scheduled_event_id,
-                attempt: offer.attempt,
-                stamp: 0,
-                normal_queue,
-            })
+        let sticky = offer.sticky_queue.as_ref().and_then(|sticky| {
+            let queue = self.find(key.namespace, sticky, QueueKind::Workflow)?;
+            queue
+                .recent_poller(STICKY_POLLER_WITHIN, now_ns)
+                .then_some(queue)
+        });
+        let normal_queue = sticky.is_some().then(|| Arc::clone(&offer.task_queue));
+        let queue = sticky.unwrap_or_else(|| {
+            self.queue(
+                key.namespace,
+                &offer.task_queue,
+                QueueKind::Workflow,
+                false,
+                now_ns,
+            )
+        });
+        let task = Task::Execution(TaskRef {
+            key: key.clone(),
+            scheduled_event_id: offer.scheduled_event_id,
+            attempt: offer.attempt,
+            stamp: 0,
+            normal_queue,
+        });
+        let offer = Offer {
+            task,
+            priority: offer.priority,
+            created_at_ns: offer.scheduled_time.0,
         };
-        let meta = meta(&offer.priority, offer.scheduled_time.0);
-        if let Some(sticky) = &offer.sticky_queue
-            && let Some(queue) = self.find(key.namespace, sticky, QueueKind::Workflow)
-            && queue.recent_poller(STICKY_POLLER_WITHIN, now_ns)
-        {
-            queue.offer(task(Some(Arc::clone(&offer.task_queue))), meta, now_ns);
-            return;
-        }
-        let queue = self.queue(
-            key.namespace,
-            &offer.task_queue,
-            QueueKind::Workflow,
-            false,
-            now_ns,
-        );
-        queue.offer(task(None), meta, now_ns);
+        self.offer(&queue, offer, now_ns);
     }
 
     /// An activity task is ready.
@@ -202,7 +237,12 @@ impl Matching {
             false,
             now_ns,
         );
-        queue.offer(task, meta(&offer.priority, offer.scheduled_time.0), now_ns);
+        let offer = Offer {
+            task,
+            priority: offer.priority,
+            created_at_ns: offer.scheduled_time.0,
+        };
+        self.offer(&queue, offer, now_ns);
     }
 
     /// Somebody waits for a query's answer: it goes before all other tasks.
@@ -215,12 +255,43 @@ impl Matching {
             false,
             now_ns,
         );
-        let meta = TaskMeta {
+        let offer = Offer {
+            task: Task::Query(Arc::downgrade(task)),
+            priority: Priority::default(),
             created_at_ns: now_ns,
-            front: true,
-            ..TaskMeta::default()
         };
-        queue.offer(Task::Query(Arc::downgrade(task)), meta, now_ns);
+        self.offer(&queue, offer, now_ns);
+    }
+
+    /// Offers a task, once: a run that is loaded again offers again what still waits here.
+    fn offer(&self, queue: &Arc<Queue>, offer: Offer, now_ns: i64) {
+        if let Some((id, generation)) = offer.id()
+            && let Some(place) = self.shared.tasks.get(id)
+        {
+            if place.generation == generation && place.is_in(queue) {
+                return;
+            }
+            self.withdraw(id.0, id.1);
+        }
+        queue.offer(offer, now_ns);
+    }
+
+    /// A task of a run, or with 0 a query by its number: nobody wants it any more.
+    pub fn withdraw(&self, id: Uuid, scheduled_event_id: i64) {
+        self.take_away(self.shared.tasks.take((id, scheduled_event_id)));
+    }
+
+    /// Nobody wants the tasks of this run any more.
+    pub fn withdraw_all(&self, run_id: Uuid) {
+        self.take_away(self.shared.tasks.take_all(run_id));
+    }
+
+    fn take_away(&self, places: impl IntoIterator<Item = waiting::Place>) {
+        for place in places {
+            if let Some(queue) = place.queue.upgrade() {
+                queue.withdraw(&place);
+            }
+        }
     }
 
     /// Somebody waits for a Nexus handler's answer.
@@ -228,11 +299,12 @@ impl Matching {
         let now_ns = self.now_ns();
         let (namespace, name) = (task.namespace, &task.task_queue);
         let queue = self.queue(namespace, name, QueueKind::Nexus, false, now_ns);
-        let meta = TaskMeta {
+        let offer = Offer {
+            task: Task::Nexus(Arc::downgrade(task)),
+            priority: Priority::default(),
             created_at_ns: now_ns,
-            ..TaskMeta::default()
         };
-        queue.offer(Task::Nexus(Arc::downgrade(task)), meta, now_ns);
+        self.offer(&queue, offer, now_ns);
     }
 
     /// Waits for a task until the poll's time is up or the node stops. What is delivered to a poll that is
@@ -242,6 +314,9 @@ impl Matching {
             return None;
         }
         let now_ns = self.now_ns();
+        if self.has_shut_down(&poll.worker_instance_key) {
+            return None;
+        }
         let queue = self.queue(namespace, &poll.task_queue, kind, poll.sticky, now_ns);
         self.sweep(now_ns);
         queue.poll(poll, now_ns).await
@@ -250,9 +325,20 @@ impl Matching {
     /// What is known of a queue; all zero for one that nobody has used lately.
     pub fn describe(&self, namespace: Uuid, queue: &str, kind: QueueKind) -> QueueDescription {
         let now_ns = self.now_ns();
-        self.find(namespace, queue, kind)
-            .map(|queue| queue.describe(now_ns))
-            .unwrap_or_default()
+        if let Some(queue) = self.find(namespace, queue, kind) {
+            return queue.describe(now_ns);
+        }
+        let config = self.config(namespace, queue, kind);
+        let rate = rate_of(
+            config
+                .and_then(|config| config.queue_rate_limit.clone())
+                .as_ref(),
+        );
+        QueueDescription {
+            rate_limit: rate.map(|rate| (rate, RateLimitSource::Api)),
+            stats_by_priority: BTreeMap::from([(PRIORITY_DEFAULT, Stats::default())]),
+            ..QueueDescription::default()
+        }
     }
 
     /// Whether a worker that could answer a query polled this queue within the last 20 s.
@@ -280,8 +366,9 @@ impl Matching {
         };
         let removed = lock(self.stripe(&key)).remove(&key);
         let Some(removed) = removed else { return };
-        for task in removed.unload() {
-            if let Task::Execution(task) = task
+        for offer in removed.unload() {
+            // A query goes its own way when the sticky queue stays silent.
+            if let Task::Execution(task) = offer.task
                 && let Some(normal) = task.normal_queue.clone()
             {
                 let normal = self.queue(namespace, &normal, QueueKind::Workflow, false, now_ns);
@@ -289,31 +376,73 @@ impl Matching {
                     normal_queue: None,
                     ..task
                 });
-                normal.offer(
-                    task,
-                    TaskMeta {
-                        created_at_ns: now_ns,
-                        ..TaskMeta::default()
-                    },
-                    now_ns,
-                );
+                self.offer(&normal, Offer { task, ..offer }, now_ns);
             }
         }
     }
 
-    /// Sets the rate limits of UpdateTaskQueueConfig, in tasks a second: of the whole queue, and of each
-    /// fairness key.
-    pub fn set_rate_limits(
+    /// Ends the polls of a worker that shuts down, those that are still on their way included: a task
+    /// delivered to it would be lost until it times out.
+    pub fn dismiss_worker(
         &self,
         namespace: Uuid,
-        queue: &Arc<str>,
-        kind: QueueKind,
-        rate: Option<f64>,
-        fairness_key_rate: Option<f64>,
+        queue: &str,
+        kinds: &[QueueKind],
+        worker_instance_key: &str,
     ) {
         let now_ns = self.now_ns();
-        self.queue(namespace, queue, kind, false, now_ns)
-            .set_rate_limits(rate, fairness_key_rate, now_ns);
+        {
+            let kept_ns = i64::try_from(SHUT_DOWN_FOR.as_nanos()).unwrap_or(i64::MAX);
+            let mut shut_down = lock(&self.shared.shut_down);
+            shut_down.retain(|_, at| now_ns.saturating_sub(*at) < kept_ns);
+            shut_down.insert(worker_instance_key.to_owned(), now_ns);
+        }
+        for queue in self.all_of(namespace, queue, kinds) {
+            queue.dismiss_worker(worker_instance_key);
+        }
+    }
+
+    fn has_shut_down(&self, worker_instance_key: &str) -> bool {
+        !worker_instance_key.is_empty()
+            && lock(&self.shared.shut_down).contains_key(worker_instance_key)
+    }
+
+    /// Takes over what UpdateTaskQueueConfig has just set.
+    pub fn configure(&self, namespace: Uuid, queue: &str, kind: QueueKind) {
+        let now_ns = self.now_ns();
+        let config = self.config(namespace, queue, kind).unwrap_or_default();
+        for queue in self.all_of(namespace, queue, &[kind]) {
+            queue.configure(&config, now_ns);
+        }
+    }
+
+    fn config(
+        &self,
+        namespace: Uuid,
+        queue: &str,
+        kind: QueueKind,
+    ) -> Option<Arc<TaskQueueConfig>> {
+        let kind = kind.task_queue_type();
+        self.shared.configs.get(namespace, queue, kind)
+    }
+
+    /// The queues of a name. For what is rare: it looks at all.
+    fn all_of(&self, namespace: Uuid, name: &str, kinds: &[QueueKind]) -> Vec<Arc<Queue>> {
+        let mut found = Vec::new();
+        for stripe in &self.shared.stripes {
+            let queues = lock(stripe);
+            let of_name = queues.iter().filter(|(key, _)| {
+                key.namespace == namespace && *key.name == *name && kinds.contains(&key.kind)
+            });
+            found.extend(of_name.map(|(_, queue)| Arc::clone(queue)));
+        }
+        found
+    }
+
+    /// Tasks and queries that wait, over all queues.
+    #[cfg(test)]
+    pub(crate) fn waiting_task_count(&self) -> usize {
+        self.shared.tasks.len()
     }
 
     /// Ends all polls with nothing, and takes no more.
@@ -362,7 +491,11 @@ impl Matching {
         if let Some(queue) = queues.get(&key) {
             return Arc::clone(queue);
         }
-        let queue = Queue::new(Arc::clone(&self.shared.clock), sticky, now_ns);
+        let clock = Arc::clone(&self.shared.clock);
+        let queue = Queue::new(clock, Arc::clone(&self.shared.tasks), sticky, now_ns);
+        if let Some(config) = self.config(namespace, name, kind) {
+            queue.configure(&config, now_ns);
+        }
         let key = QueueKey {
             namespace,
             kind,
@@ -387,17 +520,17 @@ impl Matching {
         for stripe in &self.shared.stripes {
             // A queue that somebody is just about to use is not idle, or is used after it left the map and
             // then lost; so only those that the map alone holds may go.
-            lock(stripe).retain(|_, queue| Arc::strong_count(queue) > 1 || !queue.is_idle(now_ns));
+            let mut idle = Vec::new();
+            lock(stripe).retain(|_, queue| {
+                let stays = Arc::strong_count(queue) > 1 || !queue.is_idle(now_ns);
+                if !stays {
+                    idle.push(Arc::clone(queue));
+                }
+                stays
+            });
+            for queue in idle {
+                queue.unload();
+            }
         }
-    }
-}
-
-fn meta(priority: &Priority, created_at_ns: i64) -> TaskMeta<'_> {
-    TaskMeta {
-        priority_key: priority.key,
-        fairness_key: &priority.fairness_key,
-        fairness_weight: priority.fairness_weight,
-        created_at_ns,
-        front: false,
     }
 }

@@ -1,27 +1,33 @@
 //! One task queue: the pure matcher, those who wait at it, and what is under way to them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use engine::matching::{Matcher, Poller, TaskMeta};
+use engine::workflow::transition::Priority;
 use hashbrown::HashMap;
+use proto::temporal::api::taskqueue::v1::TaskQueueConfig;
 use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 
+use super::waiting::{Generation, Place, TaskId, WaitingTasks};
 use super::{Poll, QueueDescription, Task};
 use crate::shard::Clock;
 use crate::sync::{Mutex, lock};
+use crate::task_queues::rate_of;
 
 /// See the module.
 pub(super) struct Queue {
     inner: Mutex<Inner>,
     clock: Arc<dyn Clock>,
+    tasks: Arc<WaitingTasks>,
     sticky: bool,
 }
 
 struct Inner {
-    matcher: Matcher<Task, u64>,
-    waiting: HashMap<u64, oneshot::Sender<Delivery>>,
+    matcher: Matcher<Offer, u64>,
+    waiting: HashMap<u64, Waiter>,
     next_waiter: u64,
     /// A timer will look again when a rate limit lets the next task go.
     timed: bool,
@@ -29,27 +35,55 @@ struct Inner {
     unloaded: bool,
 }
 
-/// A task on its way to a worker. Dropped without a word, it goes back to the front of its queue, so that a
-/// worker that goes away loses nothing.
+/// A poll that waits.
+struct Waiter {
+    sender: oneshot::Sender<Delivery>,
+    worker_instance_key: String,
+}
+
+/// A task, and what decides its place.
+pub(super) struct Offer {
+    pub(super) task: Task,
+    pub(super) priority: Priority,
+    pub(super) created_at_ns: i64,
+}
+
+impl Offer {
+    /// How the task is known, and which attempt with which options it is. A query that nobody waits for is
+    /// not known.
+    pub(super) fn id(&self) -> Option<(TaskId, Generation)> {
+        match &self.task {
+            Task::Execution(task) => {
+                let id = (task.key.run_id, task.scheduled_event_id);
+                Some((id, (task.attempt, task.stamp)))
+            }
+            Task::Query(query) => Some(((query.upgrade()?.id, 0), (0, 0))),
+            Task::Nexus(task) => Some(((task.upgrade()?.id, 0), (0, 0))),
+        }
+    }
+}
+
+/// A task on its way to a worker. Dropped without a word, it goes back to where it stood, so that a worker
+/// that goes away loses nothing.
 pub struct Delivery {
-    task: Option<Task>,
+    offer: Option<Offer>,
     queue: Arc<Queue>,
 }
 
 impl Delivery {
     /// The task; `None` never, except after it was accepted.
     pub fn task(&self) -> Option<&Task> {
-        self.task.as_ref()
+        self.offer.as_ref().map(|offer| &offer.task)
     }
 
     /// The worker has it.
     pub fn accept(mut self) {
-        self.task = None;
+        self.offer = None;
     }
 
     /// It was gone when it was claimed.
     pub fn gone(mut self) {
-        self.task = None;
+        self.offer = None;
         lock(&self.queue.inner).matcher.refund();
     }
 
@@ -61,20 +95,20 @@ impl Delivery {
 
 impl Drop for Delivery {
     fn drop(&mut self) {
-        if let Some(task) = self.task.take() {
+        if let Some(offer) = self.offer.take() {
             let now_ns = self.queue.clock.now().0;
-            let meta = TaskMeta {
-                created_at_ns: now_ns,
-                front: true,
-                ..TaskMeta::default()
-            };
-            self.queue.offer(task, meta, now_ns);
+            self.queue.put(offer, true, now_ns);
         }
     }
 }
 
 impl Queue {
-    pub(super) fn new(clock: Arc<dyn Clock>, sticky: bool, now_ns: i64) -> Arc<Self> {
+    pub(super) fn new(
+        clock: Arc<dyn Clock>,
+        tasks: Arc<WaitingTasks>,
+        sticky: bool,
+        now_ns: i64,
+    ) -> Arc<Self> {
         let inner = Inner {
             matcher: Matcher::new(now_ns),
             waiting: HashMap::new(),
@@ -85,19 +119,56 @@ impl Queue {
         Arc::new(Self {
             inner: Mutex::new(inner),
             clock,
+            tasks,
             sticky,
         })
     }
 
     /// A task is ready.
-    pub(super) fn offer(self: &Arc<Self>, task: Task, meta: TaskMeta<'_>, now_ns: i64) {
+    pub(super) fn offer(self: &Arc<Self>, offer: Offer, now_ns: i64) {
+        self.put(offer, false, now_ns);
+    }
+
+    fn put(self: &Arc<Self>, offer: Offer, returned: bool, now_ns: i64) {
+        // Whoever asked it has hung up.
+        let Some((id, generation)) = offer.id() else {
+            return;
+        };
+        let priority = offer.priority.clone();
+        let meta = TaskMeta {
+            priority_key: priority.key,
+            fairness_key: &priority.fairness_key,
+            fairness_weight: priority.fairness_weight,
+            created_at_ns: offer.created_at_ns,
+            front: matches!(offer.task, Task::Query(_)),
+            returned,
+        };
         let mut inner = lock(&self.inner);
-        let pair = inner.matcher.offer(task, meta, now_ns);
-        let undeliverable = pair.and_then(|(waiter, task)| inner.deliver(self, waiter, task));
+        let offered = inner.matcher.place(offer, meta, now_ns);
+        let leaves = |(_, paired): &(u64, Offer)| paired.id().is_some_and(|paired| paired.0 == id);
+        if let Some(ticket) = offered.ticket
+            && !offered.pair.as_ref().is_some_and(leaves)
+        {
+            let queue = Arc::downgrade(self);
+            let place = Place {
+                generation,
+                queue,
+                ticket,
+            };
+            self.tasks.insert(id, place);
+        }
+        let undeliverable = offered
+            .pair
+            .and_then(|(waiter, offer)| inner.deliver(self, waiter, offer));
         self.time_release(&mut inner, now_ns);
         drop(inner);
         // Its poller has just gone: dropped outside of the lock, it comes back here for the next one.
         drop(undeliverable);
+    }
+
+    /// Takes a task away that nobody wants any more.
+    pub(super) fn withdraw(&self, place: &Place) {
+        lock(&self.inner).matcher.remove(&place.ticket);
     }
 
     /// Waits for a task. Nothing is lost when the future is dropped.
@@ -114,14 +185,18 @@ impl Queue {
                 max_tasks_per_second: poll.max_tasks_per_second,
                 deployment_options: poll.deployment_options.as_ref(),
             };
-            if let Some(task) = inner.matcher.poll(waiter, poller, now_ns) {
-                return Some(Delivery {
-                    task: Some(task),
-                    queue: Arc::clone(self),
-                });
+            if let Some(offer) = inner.matcher.poll(waiter, poller, now_ns) {
+                return Some(self.delivery(offer));
             }
             let (sender, receiver) = oneshot::channel();
-            inner.waiting.insert(waiter, sender);
+            let worker_instance_key = poll.worker_instance_key.clone();
+            inner.waiting.insert(
+                waiter,
+                Waiter {
+                    sender,
+                    worker_instance_key,
+                },
+            );
             self.time_release(&mut inner, now_ns);
             (
                 receiver,
@@ -159,11 +234,28 @@ impl Queue {
     }
 
     /// Ends its polls and gives back what waits.
-    pub(super) fn unload(&self) -> Vec<Task> {
+    pub(super) fn unload(self: &Arc<Self>) -> Vec<Offer> {
         let mut inner = lock(&self.inner);
         inner.unloaded = true;
         inner.dismiss();
-        inner.matcher.drain_tasks()
+        let offers = inner.matcher.drain_tasks();
+        for offer in &offers {
+            self.left(offer);
+        }
+        offers
+    }
+
+    /// Ends the polls of one worker.
+    pub(super) fn dismiss_worker(&self, worker_instance_key: &str) {
+        let mut inner = lock(&self.inner);
+        let of_worker = inner
+            .waiting
+            .iter()
+            .filter(|(_, waiter)| waiter.worker_instance_key == worker_instance_key);
+        let waiters: Vec<u64> = of_worker.map(|(waiter, _)| *waiter).collect();
+        for waiter in waiters {
+            inner.forget(waiter);
+        }
     }
 
     /// Ends its polls.
@@ -184,20 +276,32 @@ impl Queue {
         }
     }
 
-    pub(super) fn set_rate_limits(
-        self: &Arc<Self>,
-        rate: Option<f64>,
-        fairness_key_rate: Option<f64>,
-        now_ns: i64,
-    ) {
+    /// Takes over what UpdateTaskQueueConfig set.
+    pub(super) fn configure(self: &Arc<Self>, config: &TaskQueueConfig, now_ns: i64) {
         {
-            let mut inner = lock(&self.inner);
-            inner.matcher.set_rate_limit(rate, now_ns);
-            inner
-                .matcher
-                .set_fairness_key_rate_limit(fairness_key_rate, now_ns);
+            let matcher = &mut lock(&self.inner).matcher;
+            matcher.set_rate_limit(rate_of(config.queue_rate_limit.as_ref()), now_ns);
+            let of_keys = config.fairness_keys_rate_limit_default.as_ref();
+            matcher.set_fairness_key_rate_limit(rate_of(of_keys), now_ns);
+            let weights: BTreeMap<_, _> = config.fairness_weight_overrides.clone();
+            matcher.set_fairness_weights(weights);
         }
         self.release(now_ns);
+    }
+
+    /// It is no longer in the queue.
+    fn left(self: &Arc<Self>, offer: &Offer) {
+        if let Some((id, _)) = offer.id() {
+            self.tasks.left(id, self);
+        }
+    }
+
+    fn delivery(self: &Arc<Self>, offer: Offer) -> Delivery {
+        self.left(&offer);
+        Delivery {
+            offer: Some(offer),
+            queue: Arc::clone(self),
+        }
     }
 
     /// Hands out everything that a rate limit lets go now.
@@ -233,13 +337,10 @@ impl Queue {
 
 impl Inner {
     /// Sends a task to a poller; gives it back when the poller has gone.
-    fn deliver(&mut self, queue: &Arc<Queue>, waiter: u64, task: Task) -> Option<Delivery> {
-        let delivery = Delivery {
-            task: Some(task),
-            queue: Arc::clone(queue),
-        };
+    fn deliver(&mut self, queue: &Arc<Queue>, waiter: u64, offer: Offer) -> Option<Delivery> {
+        let delivery = queue.delivery(offer);
         match self.waiting.remove(&waiter) {
-            Some(sender) => sender.send(delivery).err(),
+            Some(waiter) => waiter.sender.send(delivery).err(),
             None => Some(delivery),
         }
     }

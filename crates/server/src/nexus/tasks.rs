@@ -79,7 +79,11 @@ impl NexusTasks {
             answer: Mutex::new(Some(answer)),
         });
         lock(&self.under_way).insert(task.id, Arc::downgrade(&task));
-        let place = Place { task, tasks: self };
+        let place = Place {
+            task,
+            tasks: self,
+            matching,
+        };
         matching.offer_nexus_task(&place.task);
         match timeout_at(deadline, receiver).await {
             Ok(Ok(answer)) => answer,
@@ -105,10 +109,12 @@ impl NexusTasks {
 struct Place<'a> {
     task: Arc<NexusTask>,
     tasks: &'a NexusTasks,
+    matching: &'a Matching,
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         lock(&self.tasks.under_way).remove(&self.task.id);
+        self.matching.withdraw(self.task.id, 0);
     }
 }

@@ -27,6 +27,7 @@ use crate::matching::Matching;
 use crate::nexus::{Endpoints, NexusTasks};
 use crate::shard::{CallError, NamespaceById, ShardOptions, Shards};
 pub use crate::shard::{Clock, SystemClock};
+use crate::task_queues::TaskQueueConfigs;
 use crate::waiters::Queries;
 
 /// How many shards there are at most by default.
@@ -76,6 +77,8 @@ pub struct Node {
     pub shards: Shards,
     /// The task queues.
     pub matching: Matching,
+    /// What was set for them.
+    pub task_queue_configs: Arc<TaskQueueConfigs>,
     /// Queries that wait for their answers.
     pub queries: Queries,
     /// Nexus: endpoints, and requests that wait for their answers.
@@ -98,15 +101,15 @@ impl Node {
     /// Starts a node over a store. It serves at once; what waits in the store is taken up in the background.
     ///
     /// # Errors
-    /// When the registry of endpoints cannot be read. A store that cannot be written is tried again until it
-    /// can.
+    /// When the store cannot be read; one that cannot be written is tried again until it can.
     pub async fn start(
         options: NodeOptions,
         store: Arc<dyn Store>,
         namespaces: Arc<dyn NamespaceById>,
     ) -> Result<Arc<Self>, StoreError> {
         let endpoints = Arc::new(Endpoints::open(Arc::clone(&store)).await?);
-        let matching = Matching::new(Arc::clone(&options.clock));
+        let configs = Arc::new(TaskQueueConfigs::open(Arc::clone(&store)).await?);
+        let matching = Matching::new(Arc::clone(&options.clock), Arc::clone(&configs));
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let count = match options.shard_count {
             // At most SHARD_COUNT_MAX.
@@ -131,6 +134,7 @@ impl Node {
         Ok(Arc::new(Self {
             shards,
             matching,
+            task_queue_configs: configs,
             queries,
             nexus,
             store,

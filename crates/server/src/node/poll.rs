@@ -40,6 +40,7 @@ impl From<Poll> for matching::Poll {
             task_queue: poll.task_queue,
             sticky: poll.sticky,
             identity: poll.identity,
+            worker_instance_key: String::new(),
             max_tasks_per_second: None,
             deployment_options: None,
             until: poll.until,

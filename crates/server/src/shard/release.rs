@@ -120,6 +120,8 @@ pub(super) fn carry_out_effects(key: &ExecutionKey, effects: Vec<Effect>, outsid
         match effect {
             Effect::OfferWorkflowTask(offer) => outside.matching.offer_workflow_task(key, offer),
             Effect::OfferActivityTask(offer) => outside.matching.offer_activity_task(key, offer),
+            Effect::Withdraw(id) => outside.matching.withdraw(key.run_id, id),
+            Effect::WithdrawAll => outside.matching.withdraw_all(key.run_id),
             Effect::Send(sent) => send(key.clone(), sent, outside),
         }
     }

@@ -16,6 +16,7 @@ use store::ExecutionKey;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
+use crate::matching::Matching;
 use crate::sync::{Mutex, lock};
 
 pub(crate) use self::query::query;
@@ -54,6 +55,7 @@ impl Queries {
         &self,
         key: ExecutionKey,
         query: WorkflowQuery,
+        matching: &Matching,
     ) -> (Place, oneshot::Receiver<WorkflowQueryResult>) {
         let (answer, receiver) = oneshot::channel();
         let id = Uuid::new_v4();
@@ -68,6 +70,7 @@ impl Queries {
             Place {
                 task,
                 queries: self.clone(),
+                matching: matching.clone(),
             },
             receiver,
         )
@@ -92,10 +95,12 @@ impl Queries {
 struct Place {
     task: Arc<QueryTask>,
     queries: Queries,
+    matching: Matching,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         lock(&self.queries.under_way).remove(&self.task.id);
+        self.matching.withdraw(self.task.id, 0);
     }
 }

@@ -127,7 +127,10 @@ impl Asked<'_> {
         };
         if let Some(sticky) = sticky {
             if matching.is_sticky_alive(self.namespace.id, &sticky.queue) {
-                let (place, answer) = self.node.queries.wait(key.clone(), self.query.clone());
+                let (place, answer) =
+                    self.node
+                        .queries
+                        .wait(key.clone(), self.query.clone(), matching);
                 matching.offer_query(&place.task, &sticky.queue);
                 if let Ok(Ok(result)) = timeout(sticky.timeout, answer).await {
                     return response(result);
@@ -146,7 +149,7 @@ impl Asked<'_> {
                 Err(error) => return Err(error),
             }
         }
-        let (place, answer) = self.node.queries.wait(key, self.query.clone());
+        let (place, answer) = self.node.queries.wait(key, self.query.clone(), matching);
         matching.offer_query(&place.task, task_queue);
         match answer.await {
             Ok(result) => response(result),

@@ -10,7 +10,7 @@ use super::{Execution, Listing, Tables};
 use crate::cursor::Cursor;
 use crate::error::StoreError;
 use crate::filter::{
-    AttributeType, Column, Comparison, Filter, OrderBy, Value, checked_order, words,
+    AttributeType, Column, Comparison, Filter, OrderBy, Value, checked_order, ties_descend, words,
 };
 use crate::model::{AttributeValue, Page};
 
@@ -220,8 +220,14 @@ fn compare(a: &Cursor, b: &Cursor, order: &[OrderBy]) -> Ordering {
                 order_values(a, b)
             }
         });
+    let tie = a.run_id.cmp(&b.run_id);
+    let tie = if ties_descend(order) {
+        tie.reverse()
+    } else {
+        tie
+    };
     columns
-        .chain([b.run_id.cmp(&a.run_id)])
+        .chain([tie])
         .find(|o| o.is_ne())
         .unwrap_or(Ordering::Equal)
 }

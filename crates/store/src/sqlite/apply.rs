@@ -8,7 +8,10 @@ use super::point::number;
 use super::row::{AttributeRow, attribute_rows};
 use super::schema::OPEN;
 use crate::error::StoreError;
-use crate::model::{Row, Write};
+use crate::model::{ExecutionKey, Row, Write};
+
+/// In `counts.division`, for rows without one.
+const NO_DIVISION: SqlValue = SqlValue::Integer(0);
 
 /// Why a write was not made.
 #[derive(Debug)]
@@ -145,11 +148,91 @@ fn insert_row(conn: &Connection, write: &Write, row: &Row) -> Result<i64, Failur
         key.kind,
     ])?;
     let number = conn.last_insert_rowid();
-    let attributes = attribute_rows(row);
-    attributes
-        .iter()
-        .try_for_each(|attribute| insert_attribute(conn, number, attribute))?;
+    add_count(conn, &Counted::of(key, row), 1)?;
+    for attribute in &attribute_rows(row) {
+        let name = attribute_id(conn, key.namespace, attribute)?;
+        insert_attribute(conn, number, key, name, &attribute.value)?;
+    }
     Ok(number)
+}
+
+/// What a row is counted by.
+#[derive(PartialEq)]
+struct Counted {
+    namespace: Vec<u8>,
+    division: SqlValue,
+    workflow_type: String,
+    task_queue: String,
+    open: bool,
+    status: i32,
+}
+
+impl Counted {
+    fn of(key: &ExecutionKey, row: &Row) -> Self {
+        let division = row.division.as_deref().map(str::to_owned);
+        Self {
+            namespace: key.namespace.as_bytes().to_vec(),
+            division: division.map_or(NO_DIVISION, SqlValue::Text),
+            workflow_type: row.workflow_type.to_string(),
+            task_queue: row.task_queue.to_string(),
+            open: row.close_time.is_none(),
+            status: row.status,
+        }
+    }
+
+    fn stored(conn: &Connection, number: i64) -> rusqlite::Result<Self> {
+        conn.prepare_cached(
+            "SELECT namespace, division, workflow_type, task_queue, close_time, status \
+             FROM executions WHERE number = ?1",
+        )?
+        .query_row([number], |row| {
+            let division: Option<String> = row.get(1)?;
+            Ok(Self {
+                namespace: row.get(0)?,
+                division: division.map_or(NO_DIVISION, SqlValue::Text),
+                workflow_type: row.get(2)?,
+                task_queue: row.get(3)?,
+                open: row.get::<_, i64>(4)? == OPEN,
+                status: row.get(5)?,
+            })
+        })
+    }
+}
+
+/// Counts one row more or less. Nothing is left of a combination that no row has.
+fn add_count(conn: &Connection, counted: &Counted, by: i64) -> rusqlite::Result<()> {
+    let sql = if by > 0 {
+        "INSERT INTO counts (namespace, division, workflow_type, task_queue, open, status, count) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET count = count + ?7"
+    } else {
+        "UPDATE counts SET count = count + ?7 WHERE namespace = ?1 AND division = ?2 \
+         AND workflow_type = ?3 AND task_queue = ?4 AND open = ?5 AND status = ?6"
+    };
+    let key = params![
+        counted.namespace,
+        counted.division,
+        counted.workflow_type,
+        counted.task_queue,
+        counted.open,
+        counted.status,
+        by,
+    ];
+    conn.prepare_cached(sql)?.execute(key)?;
+    if by < 0 {
+        conn.prepare_cached(
+            "DELETE FROM counts WHERE namespace = ?1 AND division = ?2 AND workflow_type = ?3 \
+             AND task_queue = ?4 AND open = ?5 AND status = ?6 AND count = 0",
+        )?
+        .execute(params![
+            counted.namespace,
+            counted.division,
+            counted.workflow_type,
+            counted.task_queue,
+            counted.open,
+            counted.status,
+        ])?;
+    }
+    Ok(())
 }
 
 type Relative<'a> = Option<(&'a str, &'a [u8])>;
@@ -211,6 +294,11 @@ fn update_row(conn: &Connection, write: &Write, number: i64, row: &Row) -> Outco
         conn.prepare_cached("UPDATE executions SET current = ?2 WHERE number = ?1")?
             .execute(params![number, row.current])?;
     }
+    let (before, after) = (Counted::stored(conn, number)?, Counted::of(key, row));
+    if before != after {
+        add_count(conn, &before, -1)?;
+        add_count(conn, &after, 1)?;
+    }
     let (parent, root) = relatives(write, row);
     conn.prepare_cached(
         "UPDATE executions SET status = ?2, workflow_type = ?3, task_queue = ?4, start_time = ?5, \
@@ -238,52 +326,79 @@ fn update_row(conn: &Connection, write: &Write, number: i64, row: &Row) -> Outco
         &row.memo[..],
         &row.search_attributes[..],
     ])?;
-    update_attributes(conn, number, row)
+    update_attributes(conn, number, key, row)
 }
 
 /// Writes only the attributes that differ: most updates of a row change none, and each lies on two
 /// pages.
-fn update_attributes(conn: &Connection, number: i64, row: &Row) -> Outcome {
-    let new = attribute_rows(row);
-    let mut select =
-        conn.prepare_cached("SELECT name, type, value FROM attributes WHERE execution = ?1")?;
-    let old = select
-        .query_map([number], |row| {
-            Ok(AttributeRow {
-                name: row.get(0)?,
-                type_number: row.get(1)?,
-                value: row.get(2)?,
-            })
-        })?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
-    for attribute in old.iter().filter(|attribute| !new.contains(attribute)) {
-        conn.prepare_cached(
-            "DELETE FROM attributes \
-             WHERE execution = ?1 AND name = ?2 AND type = ?3 AND value = ?4",
-        )?
-        .execute(attribute_params(number, attribute))?;
-    }
-    let added = new.iter().filter(|attribute| !old.contains(attribute));
-    added
+fn update_attributes(conn: &Connection, number: i64, key: &ExecutionKey, row: &Row) -> Outcome {
+    let new = attribute_rows(row)
         .into_iter()
-        .try_for_each(|attribute| insert_attribute(conn, number, attribute))
-}
-
-fn insert_attribute(conn: &Connection, number: i64, attribute: &AttributeRow) -> Outcome {
-    conn.prepare_cached(
-        "INSERT OR IGNORE INTO attributes (execution, name, type, value) VALUES (?1, ?2, ?3, ?4)",
-    )?
-    .execute(attribute_params(number, attribute))?;
+        .map(|attribute| {
+            let name = attribute_id(conn, key.namespace, &attribute)?;
+            Ok((name, attribute.value))
+        })
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut select =
+        conn.prepare_cached("SELECT attribute, value FROM attributes WHERE execution = ?1")?;
+    let old = select
+        .query_map([number], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<Vec<(i64, SqlValue)>>>()?;
+    for (name, value) in old.iter().filter(|attribute| !new.contains(attribute)) {
+        conn.prepare_cached(
+            "DELETE FROM attributes WHERE execution = ?1 AND attribute = ?2 AND value = ?3",
+        )?
+        .execute(params![number, name, value])?;
+    }
+    for (name, value) in new.iter().filter(|attribute| !old.contains(attribute)) {
+        insert_attribute(conn, number, key, *name, value)?;
+    }
     Ok(())
 }
 
-fn attribute_params(number: i64, attribute: &AttributeRow) -> (i64, &str, i64, &SqlValue) {
-    (
+fn insert_attribute(
+    conn: &Connection,
+    number: i64,
+    key: &ExecutionKey,
+    name: i64,
+    value: &SqlValue,
+) -> rusqlite::Result<()> {
+    conn.prepare_cached(
+        "INSERT OR IGNORE INTO attributes (execution, attribute, value, run_id) \
+         VALUES (?1, ?2, ?3, ?4)",
+    )?
+    .execute(params![
         number,
-        &attribute.name,
-        attribute.type_number,
-        &attribute.value,
-    )
+        name,
+        value,
+        key.run_id.as_bytes().as_slice()
+    ])?;
+    Ok(())
+}
+
+/// The number of a search attribute in its namespace; given to it when it is first used.
+fn attribute_id(
+    conn: &Connection,
+    namespace: Uuid,
+    attribute: &AttributeRow,
+) -> rusqlite::Result<i64> {
+    let key = params![
+        namespace.as_bytes().as_slice(),
+        attribute.name,
+        attribute.type_number
+    ];
+    let known = conn
+        .prepare_cached(
+            "SELECT id FROM attribute_names WHERE namespace = ?1 AND name = ?2 AND type = ?3",
+        )?
+        .query_row(key, |row| row.get(0))
+        .optional()?;
+    if let Some(id) = known {
+        return Ok(id);
+    }
+    conn.prepare_cached("INSERT INTO attribute_names (namespace, name, type) VALUES (?1, ?2, ?3)")?
+        .execute(key)?;
+    Ok(conn.last_insert_rowid())
 }
 
 /// Deletes every row that the execution ever caused.
@@ -291,6 +406,7 @@ fn delete(conn: &Connection, run_id: Uuid) -> Outcome {
     let Some(number) = number(conn, run_id)? else {
         return Ok(());
     };
+    add_count(conn, &Counted::stored(conn, number)?, -1)?;
     for statement in [
         "DELETE FROM journal WHERE execution = ?1",
         "DELETE FROM snapshots WHERE execution = ?1",

@@ -1,6 +1,9 @@
 //! From filters and orders to SQL with bound parameters. Nothing that a user wrote becomes part of
 //! the text.
 
+use std::collections::HashMap;
+use std::rc::Rc;
+
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::Value as SqlValue;
@@ -9,7 +12,7 @@ use uuid::Uuid;
 use super::row::type_number;
 use super::schema::OPEN;
 use crate::cursor::Cursor;
-use crate::filter::{Column, Comparison, Filter, Kind, OrderBy, Value, words};
+use crate::filter::{Column, Comparison, Filter, Kind, OrderBy, Value, ties_descend, words};
 
 /// Registers what the generated text calls.
 pub(super) fn add_functions(conn: &Connection) -> rusqlite::Result<()> {
@@ -20,18 +23,44 @@ pub(super) fn add_functions(conn: &Connection) -> rusqlite::Result<()> {
     })
 }
 
+/// The numbers of a namespace's search attributes.
+#[derive(Debug, Default)]
+pub(super) struct AttributeIds(HashMap<(String, i64), i64>);
+
+impl AttributeIds {
+    pub(super) fn read(conn: &Connection, namespace: Uuid) -> rusqlite::Result<Rc<Self>> {
+        let mut select =
+            conn.prepare_cached("SELECT name, type, id FROM attribute_names WHERE namespace = ?1")?;
+        let names = select.query_map([namespace.as_bytes().as_slice()], |row| {
+            Ok(((row.get(0)?, row.get(1)?), row.get(2)?))
+        })?;
+        Ok(Rc::new(Self(names.collect::<rusqlite::Result<_>>()?)))
+    }
+
+    /// The number of an attribute. Other columns have none, nor have attributes that no run has.
+    pub(super) fn of(&self, column: &Column) -> Option<i64> {
+        let Column::Attribute(name, attribute_type) = column else {
+            return None;
+        };
+        let key = (name.to_string(), type_number(*attribute_type));
+        self.0.get(&key).copied()
+    }
+}
+
 /// A piece of SQL with the values for its parameters, in the order of the text.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone)]
 pub(super) struct Sql {
     pub(super) text: String,
     pub(super) params: Vec<SqlValue>,
+    ids: Rc<AttributeIds>,
 }
 
 impl Sql {
-    pub(super) fn new(text: &str) -> Self {
+    pub(super) fn new(text: &str, ids: &Rc<AttributeIds>) -> Self {
         Self {
             text: text.into(),
             params: Vec::new(),
+            ids: ids.clone(),
         }
     }
 
@@ -50,7 +79,7 @@ impl Sql {
         self.params.extend(other.params);
     }
 
-    fn bind_list(&mut self, values: impl IntoIterator<Item = SqlValue>) {
+    pub(super) fn bind_list(&mut self, values: impl IntoIterator<Item = SqlValue>) {
         self.push("(");
         for (index, value) in values.into_iter().enumerate() {
             self.push(if index == 0 { "" } else { ", " });
@@ -89,27 +118,16 @@ impl Sql {
     /// An expression over the values of an attribute; NULL without one, unless it is an aggregate
     /// that says otherwise.
     fn attribute(&mut self, expression: &str, column: &Column) {
-        self.attribute_with(Self::new(expression), column);
+        self.attribute_with(Self::new(expression, &self.ids), column);
     }
 
     fn attribute_with(&mut self, expression: Self, column: &Column) {
         self.push("(SELECT ");
         self.append(expression);
+        let id = self.ids.of(column).unwrap_or(0);
         self.push(" FROM attributes AS a WHERE a.execution = e.number");
-        self.name_and_type(column);
-        self.push(")");
-    }
-
-    /// Which attribute. Other columns have none, and match nothing here.
-    fn name_and_type(&mut self, column: &Column) {
-        if let Column::Attribute(name, attribute_type) = column {
-            self.push(" AND a.name = ");
-            self.bind(name.to_string());
-            self.push(" AND a.type = ");
-            self.bind(type_number(*attribute_type));
-        } else {
-            self.push(" AND 0");
-        }
+        // No attribute has the number 0.
+        self.push(&format!(" AND a.attribute = {id})"));
     }
 
     /// A filter, as an expression that is true, false or NULL.
@@ -227,7 +245,7 @@ impl Sql {
     /// Whether an attribute with several values has any of these.
     fn any_of(&mut self, column: &Column, values: impl IntoIterator<Item = String>) {
         let mut values = values.into_iter().map(SqlValue::Text).peekable();
-        let mut any = Self::new("max(");
+        let mut any = Self::new("max(", &self.ids);
         if values.peek().is_some() {
             any.push("a.value IN ");
             any.bind_list(values);
@@ -240,6 +258,11 @@ impl Sql {
 
     /// Whether a row lies behind the cursor in this order.
     pub(super) fn behind(&mut self, cursor: &Cursor, order: &[OrderBy]) {
+        self.behind_by(cursor, order, ties_descend(order));
+    }
+
+    /// As [`Sql::behind`], when the direction of ties is that of a longer order.
+    pub(super) fn behind_by(&mut self, cursor: &Cursor, order: &[OrderBy], ties_descend: bool) {
         self.push("(");
         for (by, value) in order.iter().zip(&cursor.values) {
             self.behind_column(by, value);
@@ -249,7 +272,11 @@ impl Sql {
             self.bind(operand(&by.column, value));
             self.push(" AND (");
         }
-        self.push("e.run_id < ");
+        self.push(if ties_descend {
+            "e.run_id < "
+        } else {
+            "e.run_id > "
+        });
         self.bind(cursor.run_id.as_bytes().to_vec());
         self.push(&"))".repeat(order.len()));
         self.push(")");
@@ -279,19 +306,33 @@ impl Sql {
 
     /// The terms of ORDER BY. A missing value is greater than all others.
     pub(super) fn order(&mut self, order: &[OrderBy]) {
+        self.order_by(order, ties_descend(order));
+    }
+
+    /// As [`Sql::order`], when the direction of ties is that of a longer order.
+    pub(super) fn order_by(&mut self, order: &[OrderBy], ties_descend: bool) {
         for by in order {
-            self.column(&by.column);
-            self.push(if by.descending {
-                " DESC NULLS FIRST, "
-            } else {
-                " ASC NULLS LAST, "
+            match by.column {
+                // Open runs have the greatest number, and an index has the column as it is.
+                Column::CloseTime => self.push("e.close_time"),
+                _ => self.column(&by.column),
+            }
+            self.push(match (&by.column, by.descending) {
+                (Column::StartTime | Column::CloseTime | Column::WorkflowId, true) => " DESC, ",
+                (Column::StartTime | Column::CloseTime | Column::WorkflowId, false) => " ASC, ",
+                (_, true) => " DESC NULLS FIRST, ",
+                (_, false) => " ASC NULLS LAST, ",
             });
         }
-        self.push("e.run_id DESC");
+        self.push(if ties_descend {
+            "e.run_id DESC"
+        } else {
+            "e.run_id ASC"
+        });
     }
 }
 
-fn operator(op: Comparison) -> &'static str {
+pub(super) fn operator(op: Comparison) -> &'static str {
     match op {
         Comparison::Eq => " = ",
         Comparison::Ne => " <> ",

@@ -1,25 +1,18 @@
-//! Lists and counts.
-//!
-//! In the default order a page is read off an index, and rows that the filter refuses are passed
-//! over. That is slow when the filter lets few through, so conditions that an index knows are first
-//! tried with a small limit: if few rows match, the list starts from those instead. SQLite's own
-//! planner has no way to know how many a value matches.
+//! Lists: one page of rows, in whatever order.
 
-use rusqlite::types::ValueRef;
+use rusqlite::types::{Value as SqlValue, ValueRef};
 use rusqlite::{Connection, params_from_iter};
 use uuid::Uuid;
 
-use super::compile::{Sql, behind_prefix, operand};
+use super::compile::{Sql, operand};
+use super::plan::{Plan, Query, prepare};
 use super::reader::Failure;
-use super::row::{COLUMN_COUNT, COLUMNS, read, type_number, unsigned, uuid};
+use super::row::{COLUMN_COUNT, COLUMNS, read, uuid};
 use super::schema::OPEN;
 use crate::cursor::Cursor;
 use crate::error::StoreError;
-use crate::filter::{Column, Comparison, Filter, Kind, OrderBy, Value, checked_order, words};
+use crate::filter::{Column, Filter, Kind, OrderBy, Value, checked_order, ties_descend};
 use crate::model::Page;
-
-/// A condition with at most so many rows is where a list starts from.
-const FEW: u64 = 2000;
 
 /// A list that is ready to run.
 pub(super) struct List {
@@ -30,23 +23,6 @@ pub(super) struct List {
     limit: usize,
 }
 
-/// A count that is ready to run.
-pub(super) struct Count {
-    query: Query,
-    group_by: Vec<Column>,
-}
-
-/// Which rows.
-struct Query {
-    namespace: Uuid,
-    all_divisions: bool,
-    filter: Sql,
-    /// Narrower than the filter or as wide, and answered by an index: selects of numbers.
-    starts: Vec<Sql>,
-    /// Implied by the filter, and tells SQLite where in the index of the default order to look.
-    bounds: Sql,
-}
-
 impl List {
     pub(super) fn new(
         namespace: Uuid,
@@ -55,14 +31,14 @@ impl List {
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<Self, StoreError> {
-        let query = Query::new(namespace, filter)?;
-        let by_default = order.is_empty();
+        filter.check()?;
+        let by_default = order.is_empty() || order == checked_order(&[])?;
         let order = checked_order(order)?;
         let after = after
             .map(|bytes| Cursor::decode(bytes, &order))
             .transpose()?;
         Ok(Self {
-            query,
+            query: Query::new(namespace, filter),
             order,
             after,
             by_default,
@@ -71,29 +47,149 @@ impl List {
     }
 
     pub(super) fn run(&self, conn: &Connection) -> Result<Page, Failure> {
-        let mut sql = Sql::new("SELECT ");
-        sql.push(COLUMNS);
-        for by in &self.order {
-            sql.push(", ");
-            sql.column(&by.column);
+        let plan = Plan::new(conn, &self.query)?;
+        let mut found = Found::default();
+        match &self.order[..] {
+            [first, ..] if plan.is_ordered() && matches!(first.column, Column::Attribute(..)) => {
+                self.by_attribute(conn, &plan, first, &mut found)?;
+            }
+            _ => self.read(conn, &self.plain(&plan), &mut found)?,
         }
-        sql.append(self.query.conditions(conn)?);
+        Ok(found.page)
+    }
+
+    /// Rows as the plan finds them, sorted if its index does not have them so.
+    fn plain(&self, plan: &Plan<'_>) -> Sql {
+        let index = match &self.order[..] {
+            _ if self.by_default => Some(plan.index()),
+            [by] if by.column == Column::WorkflowId => Some("executions_workflow"),
+            [by] if by.column == Column::StartTime && !self.query.all_divisions => {
+                Some("executions_start")
+            }
+            _ => None,
+        };
+        let mut sql = self.select(plan);
+        sql.append(plan.conditions(index));
         if let Some(cursor) = &self.after {
             sql.push(" AND ");
             self.behind(&mut sql, cursor);
         }
         sql.push(" ORDER BY ");
-        if self.by_default {
-            sql.push("e.close_time DESC, e.start_time DESC, e.run_id DESC");
-        } else {
-            sql.order(&self.order);
-        }
-        sql.push(" LIMIT ");
-        // One more than asked for tells whether there is a next page.
-        sql.bind(i64::try_from(self.limit + 1).unwrap_or(i64::MAX));
-        self.read(conn, &sql)
+        sql.order(&self.order);
+        sql
     }
 
+    fn select(&self, plan: &Plan<'_>) -> Sql {
+        let mut sql = Sql::new("SELECT ", &plan.ids);
+        sql.push(COLUMNS);
+        for by in &self.order {
+            sql.push(", ");
+            sql.column(&by.column);
+        }
+        sql
+    }
+
+    /// By an attribute first: rows that have it come off its index; those without are greater than
+    /// all others.
+    fn by_attribute(
+        &self,
+        conn: &Connection,
+        plan: &Plan<'_>,
+        first: &OrderBy,
+        found: &mut Found,
+    ) -> Result<(), Failure> {
+        let reached = self.after.as_ref().and_then(|cursor| cursor.values.first());
+        let begun_with_missing = reached == Some(&Value::Null);
+        if first.descending {
+            if reached.is_none() || begun_with_missing {
+                self.read(conn, &self.without(plan, first), found)?;
+            }
+            if !found.is_full(self.limit) {
+                self.read(conn, &self.with(plan, first), found)?;
+            }
+            return Ok(());
+        }
+        if !begun_with_missing {
+            self.read(conn, &self.with(plan, first), found)?;
+        }
+        if !found.is_full(self.limit) {
+            self.read(conn, &self.without(plan, first), found)?;
+        }
+        Ok(())
+    }
+
+    /// The rows that have the attribute.
+    fn with(&self, plan: &Plan<'_>, first: &OrderBy) -> Sql {
+        let mut sql = self.select(plan);
+        let id = plan.ids.of(&first.column).unwrap_or(0);
+        sql.push(&format!(
+            " FROM attributes AS k INDEXED BY attributes_value CROSS JOIN executions AS e \
+             ON e.number = k.execution WHERE k.attribute = {id}"
+        ));
+        let descending = first.descending;
+        let reached = self.after.as_ref().and_then(|cursor| {
+            let value = cursor.values.first()?;
+            (*value != Value::Null).then(|| (cursor, operand(&first.column, value)))
+        });
+        if let Some((cursor, value)) = reached {
+            if self.order.len() == 1 {
+                sql.push(" AND (k.value, k.run_id)");
+                sql.push(if descending { " < (" } else { " > (" });
+                sql.bind(value);
+                sql.push(", ");
+                sql.bind(cursor.run_id.as_bytes().to_vec());
+                sql.push(")");
+            } else {
+                sql.push(if descending {
+                    " AND k.value <= "
+                } else {
+                    " AND k.value >= "
+                });
+                sql.bind(value);
+                sql.push(" AND ");
+                sql.behind(cursor, &self.order);
+            }
+        }
+        sql.append(plan.filter());
+        let direction = |descending| if descending { " DESC" } else { " ASC" };
+        sql.push(" ORDER BY k.value");
+        sql.push(direction(descending));
+        sql.push(", ");
+        if let [_] = &self.order[..] {
+            sql.push("k.run_id");
+            sql.push(direction(descending));
+        } else {
+            sql.order(&self.order[1..]);
+        }
+        sql
+    }
+
+    /// The rows that do not have the attribute.
+    fn without(&self, plan: &Plan<'_>, first: &OrderBy) -> Sql {
+        let alone = self.order.len() == 1;
+        let mut sql = self.select(plan);
+        sql.append(plan.conditions(alone.then_some("executions_run")));
+        let id = plan.ids.of(&first.column).unwrap_or(0);
+        sql.push(&format!(
+            " AND NOT EXISTS (SELECT 1 FROM attributes AS n \
+             WHERE n.execution = e.number AND n.attribute = {id})"
+        ));
+        if let Some(cursor) = &self.after
+            && cursor.values.first() == Some(&Value::Null)
+        {
+            sql.push(" AND ");
+            let rest = Cursor {
+                values: cursor.values[1..].to_vec(),
+                run_id: cursor.run_id,
+            };
+            sql.behind_by(&rest, &self.order[1..], ties_descend(&self.order));
+        }
+        sql.push(" ORDER BY ");
+        sql.order_by(&self.order[1..], ties_descend(&self.order));
+        sql
+    }
+
+    /// Whether a row lies behind the cursor, so that an index need not begin before it.
     fn behind(&self, sql: &mut Sql, cursor: &Cursor) {
         match &cursor.values[..] {
             [close_time, Value::Int(start_time)] if self.by_default => {
@@ -109,230 +205,66 @@ impl List {
                 sql.bind(cursor.run_id.as_bytes().to_vec());
                 sql.push(")");
             }
+            [value] if matches!(self.order[0].column, Column::StartTime | Column::WorkflowId) => {
+                let value: SqlValue = operand(&self.order[0].column, value);
+                let column = match self.order[0].column {
+                    Column::StartTime => "e.start_time",
+                    _ => "e.workflow_id",
+                };
+                let operator = if self.order[0].descending { "<" } else { ">" };
+                sql.push(&format!("({column}, e.run_id) {operator} ("));
+                sql.bind(value);
+                sql.push(", ");
+                sql.bind(cursor.run_id.as_bytes().to_vec());
+                sql.push(")");
+            }
             _ => sql.behind(cursor, &self.order),
         }
     }
 
-    fn read(&self, conn: &Connection, sql: &Sql) -> Result<Page, Failure> {
-        let mut statement = conn.prepare(&sql.text)?;
+    fn read(&self, conn: &Connection, sql: &Sql, found: &mut Found) -> Result<(), Failure> {
+        // One more than asked for tells whether there is a next page.
+        let limit = self.limit + 1 - found.page.rows.len();
+        let mut statement = prepare(conn, &format!("{} LIMIT {limit}", sql.text))?;
         let mut rows = statement.query(params_from_iter(&sql.params))?;
-        let mut page = Page::default();
-        let mut last = None;
         while let Some(row) = rows.next()? {
-            if page.rows.len() == self.limit {
-                page.next = last.map(|cursor: Cursor| cursor.encode());
+            if found.page.rows.len() == self.limit {
+                found.page.next = found.last.take().map(|cursor| cursor.encode());
                 break;
             }
             let (key, index_row, _) = read(row)?;
             let values = (COLUMN_COUNT..).zip(&self.order);
             let values = values.map(|(index, by)| value(row, index, &by.column));
-            last = Some(Cursor {
+            found.last = Some(Cursor {
                 values: values.collect::<rusqlite::Result<_>>()?,
                 run_id: key.run_id,
             });
-            page.rows.push((key, index_row));
+            found.page.rows.push((key, index_row));
         }
-        Ok(page)
+        Ok(())
     }
 }
 
-impl Count {
-    pub(super) fn new(
-        namespace: Uuid,
-        filter: &Filter,
-        group_by: &[Column],
-    ) -> Result<Self, StoreError> {
-        group_by.iter().try_for_each(Column::check_single)?;
-        Ok(Self {
-            query: Query::new(namespace, filter)?,
-            group_by: group_by.to_vec(),
-        })
-    }
-
-    pub(super) fn run(&self, conn: &Connection) -> Result<Vec<(Vec<Value>, u64)>, Failure> {
-        let mut sql = Sql::new("SELECT count(*)");
-        for column in &self.group_by {
-            sql.push(", ");
-            sql.column(column);
-        }
-        sql.append(self.query.conditions(conn)?);
-        let places: Vec<_> = (2..self.group_by.len() + 2)
-            .map(|place| place.to_string())
-            .collect();
-        if !places.is_empty() {
-            sql.push(&format!(" GROUP BY {} ORDER BY ", places.join(", ")));
-            sql.push(&format!("{} NULLS LAST", places.join(" NULLS LAST, ")));
-        }
-        let mut statement = conn.prepare(&sql.text)?;
-        let groups = statement.query_map(params_from_iter(&sql.params), |row| {
-            let values = (1..)
-                .zip(&self.group_by)
-                .map(|(index, column)| value(row, index, column));
-            Ok((
-                values.collect::<rusqlite::Result<Vec<_>>>()?,
-                unsigned(row, 0)?,
-            ))
-        })?;
-        Ok(groups.collect::<rusqlite::Result<Vec<_>>>()?)
-    }
+/// A page in the making.
+#[derive(Default)]
+struct Found {
+    page: Page,
+    last: Option<Cursor>,
 }
 
-impl Query {
-    fn new(namespace: Uuid, filter: &Filter) -> Result<Self, StoreError> {
-        filter.check()?;
-        let mut sql = Sql::default();
-        sql.filter(filter);
-        let mut query = Self {
-            namespace,
-            all_divisions: filter.names_division(),
-            filter: sql,
-            starts: Vec::new(),
-            bounds: Sql::default(),
-        };
-        query.conjunct(filter);
-        Ok(query)
-    }
-
-    /// From `FROM` on, up to the conditions.
-    fn conditions(&self, conn: &Connection) -> Result<Sql, Failure> {
-        let start = self.start(conn)?;
-        let mut sql = Sql::new(" FROM executions AS e WHERE ");
-        // A plus keeps SQLite from using an index for a condition.
-        let plus = if start.is_some() { "+" } else { "" };
-        sql.push(plus);
-        sql.push("e.namespace = ");
-        sql.bind(self.namespace.as_bytes().to_vec());
-        if !self.all_divisions {
-            sql.push(&format!(" AND {plus}e.division IS NULL"));
-        }
-        match start {
-            Some(start) => {
-                sql.push(" AND e.number IN (");
-                sql.append(start.clone());
-                sql.push(")");
-            }
-            None => sql.append(self.bounds.clone()),
-        }
-        sql.push(" AND ");
-        sql.append(self.filter.clone());
-        Ok(sql)
-    }
-
-    /// The first condition with few rows.
-    fn start(&self, conn: &Connection) -> rusqlite::Result<Option<&Sql>> {
-        for start in &self.starts {
-            let probe = format!(
-                "SELECT count(*) FROM (SELECT 1 FROM ({}) LIMIT {})",
-                start.text,
-                FEW + 1
-            );
-            let count = conn.query_row(&probe, params_from_iter(&start.params), |row| {
-                unsigned(row, 0)
-            })?;
-            if count <= FEW {
-                return Ok(Some(start));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Looks at the conditions that must all hold for what indexes know.
-    fn conjunct(&mut self, filter: &Filter) {
-        match filter {
-            Filter::And(parts) => parts.iter().for_each(|part| self.conjunct(part)),
-            Filter::Compare {
-                column,
-                op: Comparison::Eq,
-                value,
-            } => {
-                self.start_from(column, std::slice::from_ref(value));
-                self.bound(column, Comparison::Eq, value);
-            }
-            Filter::Compare { column, op, value } => self.bound(column, *op, value),
-            Filter::In { column, values } => self.start_from(column, values),
-            Filter::Between { column, low, high } => {
-                self.bound(column, Comparison::Ge, low);
-                self.bound(column, Comparison::Le, high);
-            }
-            Filter::IsNull(Column::CloseTime) => {
-                self.bounds.push(&format!(" AND e.close_time = {OPEN}"));
-            }
-            Filter::StartsWith {
-                column: Column::WorkflowId,
-                prefix,
-            } => {
-                let mut sql = Sql::new(START_WORKFLOW);
-                sql.bind(self.namespace.as_bytes().to_vec());
-                sql.push(" AND workflow_id >= ");
-                sql.bind(prefix.clone());
-                if let Some(high) = behind_prefix(prefix) {
-                    sql.push(" AND workflow_id < ");
-                    sql.bind(high);
-                }
-                self.starts.push(sql);
-            }
-            Filter::Contains { column, value } => {
-                self.start_from(column, &[Value::Text(value.clone())]);
-            }
-            Filter::AnyToken { column, tokens } => {
-                let words = tokens
-                    .iter()
-                    .flat_map(|token| words(token))
-                    .map(Value::Text);
-                self.start_from(column, &words.collect::<Vec<_>>());
-            }
-            _ => {}
-        }
-    }
-
-    fn start_from(&mut self, column: &Column, values: &[Value]) {
-        let mut sql;
-        match column {
-            Column::WorkflowId => {
-                sql = Sql::new(START_WORKFLOW);
-                sql.bind(self.namespace.as_bytes().to_vec());
-                sql.push(" AND workflow_id IN (");
-            }
-            Column::RunId => sql = Sql::new("SELECT number FROM executions WHERE run_id IN ("),
-            Column::Attribute(name, attribute_type) => {
-                sql = Sql::new("SELECT execution FROM attributes WHERE name = ");
-                sql.bind(name.to_string());
-                sql.push(" AND type = ");
-                sql.bind(type_number(*attribute_type));
-                sql.push(" AND value IN (");
-            }
-            _ => return,
-        }
-        for (index, value) in values.iter().enumerate() {
-            sql.push(if index == 0 { "" } else { ", " });
-            sql.bind(operand(column, value));
-        }
-        sql.push(")");
-        self.starts.push(sql);
-    }
-
-    /// A bound on the close time is written a second time, without the function around the column.
-    fn bound(&mut self, column: &Column, op: Comparison, value: &Value) {
-        let operator = match op {
-            Comparison::Eq => " = ",
-            Comparison::Lt => " < ",
-            Comparison::Le => " <= ",
-            Comparison::Gt => " > ",
-            Comparison::Ge => " >= ",
-            Comparison::Ne => return,
-        };
-        if *column == Column::CloseTime {
-            self.bounds.push(" AND e.close_time");
-            self.bounds.push(operator);
-            self.bounds.bind(operand(column, value));
-        }
+impl Found {
+    /// Whether it has its rows, and is known to have a next page.
+    fn is_full(&self, limit: usize) -> bool {
+        self.page.rows.len() == limit && self.page.next.is_some()
     }
 }
-
-const START_WORKFLOW: &str = "SELECT number FROM executions WHERE namespace = ";
 
 /// A value of an order or of a group.
-fn value(row: &rusqlite::Row<'_>, index: usize, column: &Column) -> rusqlite::Result<Value> {
+pub(super) fn value(
+    row: &rusqlite::Row<'_>,
+    index: usize,
+    column: &Column,
+) -> rusqlite::Result<Value> {
     Ok(match (row.get_ref(index)?, column.kind()) {
         (ValueRef::Null, _) => Value::Null,
         (_, Kind::Uuid) => Value::Uuid(uuid(row, index)?),

@@ -7,8 +7,10 @@
 mod apply;
 mod checkpoint;
 mod compile;
+mod count;
 mod list;
 mod open;
+mod plan;
 mod point;
 mod reader;
 mod row;
@@ -197,7 +199,7 @@ impl Store for SqliteStore {
         filter: &Filter,
         group_by: &[Column],
     ) -> Answer<Vec<(Vec<Value>, u64)>> {
-        match list::Count::new(namespace, filter, group_by) {
+        match count::Count::new(namespace, filter, group_by) {
             Ok(count) => self.readers.scan(Lane::Lists, move |conn| count.run(conn)),
             Err(error) => ready(Err(error)),
         }

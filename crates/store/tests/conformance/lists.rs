@@ -173,7 +173,7 @@ pub(crate) fn any_column_orders_and_missing_values_are_greatest(store: &dyn Stor
         listed(store, &Filter::True, &[by(Column::HistoryLength, false)]),
         [5, 4, 3, 2, 1]
     );
-    // Everything that can be sorted by is, without an error, and ties go by the run id.
+    // Everything that can be sorted by is, without an error, and ties go by the run id, as the last column.
     let all = [
         Column::WorkflowId,
         Column::WorkflowType,
@@ -194,7 +194,11 @@ pub(crate) fn any_column_orders_and_missing_values_are_greatest(store: &dyn Stor
     ];
     for column in all {
         assert_eq!(
-            listed(store, &Filter::True, &[by(column, false)]),
+            listed(store, &Filter::True, &[by(column.clone(), false)]),
+            [1, 2, 3, 4, 5]
+        );
+        assert_eq!(
+            listed(store, &Filter::True, &[by(column, true)]),
             [5, 4, 3, 2, 1]
         );
     }

@@ -193,7 +193,12 @@ fn a_damaged_database_is_an_error_and_no_panic() {
                     wait(store.wakes(0..100, 5, None, 5)).is_err(),
                 ];
                 let text = AttributeValue::Text("t".into());
-                let search = with(row(&key("c", 3)), &[("t", text)]);
+                let search = Row {
+                    parent: Some(("a".into(), a.run_id)),
+                    root: ("a".into(), a.run_id),
+                    close_time: Some(5),
+                    ..with(row(&key("c", 3)), &[("t", text)])
+                };
                 let snapshot = steadfast_store::Snapshot {
                     seq: 1,
                     bytes: "".into(),

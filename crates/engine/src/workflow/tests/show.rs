@@ -54,7 +54,9 @@ impl<'a> Show<'a> {
                 out.push_str(&self.change(change.kind.as_ref()));
             }
         }
-        for effect in &step.effects {
+        // What is withdrawn follows from the events above it.
+        let shown = |effect: &&Effect| !matches!(effect, Effect::Withdraw(_) | Effect::WithdrawAll);
+        for effect in step.effects.iter().filter(shown) {
             let _ = writeln!(out, "{}", self.effect(effect));
         }
         for news in &step.updates {
@@ -204,6 +206,7 @@ impl<'a> Show<'a> {
                 line.attempt(offer.attempt);
                 line.priority(&offer.priority);
             }
+            Effect::Withdraw(_) | Effect::WithdrawAll => {}
             Effect::Send(send) => message(&mut line, send),
         }
         line.0

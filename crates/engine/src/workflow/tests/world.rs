@@ -372,6 +372,16 @@ impl World {
                         .activity_offers
                         .insert(offer.scheduled_event_id, offer.clone());
                 }
+                Effect::Withdraw(id) => {
+                    let run = &mut self.runs[run];
+                    run.workflow_offer
+                        .take_if(|offer| offer.scheduled_event_id == *id);
+                    run.activity_offers.remove(id);
+                }
+                Effect::WithdrawAll => {
+                    self.runs[run].workflow_offer = None;
+                    self.runs[run].activity_offers.clear();
+                }
                 Effect::Send(send) => self.mail.push_back(Mail::Message {
                     from: run,
                     send: Box::new(send.clone()),

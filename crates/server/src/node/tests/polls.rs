@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use engine::workflow::input::Input;
 use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
@@ -137,6 +138,50 @@ async fn a_backlog_is_counted() {
         .matching
         .describe(bed.namespace.id, "q", QueueKind::Workflow);
     assert_eq!(described.stats.backlog_count, 4);
+}
+
+#[tokio::test]
+async fn tasks_of_a_run_that_is_over_leave_the_backlog() {
+    let bed = Bed::new().await;
+    for i in 0..3 {
+        bed.start(&format!("order-{i}")).await;
+    }
+    let terminate = Input::Terminate(Box::default());
+    let shards = &bed.node.shards;
+    shards
+        .step(&bed.namespace, "order-1", None, terminate)
+        .await
+        .unwrap();
+    let count = || {
+        let queues = &bed.node.matching;
+        let described = queues.describe(bed.namespace.id, "q", QueueKind::Workflow);
+        described.stats.backlog_count
+    };
+    assert_eq!(count(), 2);
+    bed.workflow_task().await;
+    bed.workflow_task().await;
+    assert_eq!(count(), 0);
+    assert_eq!(bed.node.matching.waiting_task_count(), 0);
+}
+
+#[tokio::test]
+async fn a_worker_that_shuts_down_ends_its_polls() {
+    let bed = Bed::new().await;
+    let mut poll: crate::matching::Poll = bed.poll("q").into();
+    poll.worker_instance_key = "w-1".to_owned();
+    let matching = &bed.node.matching;
+    let namespace = bed.namespace.id;
+    let mut waiting = Box::pin(matching.poll(namespace, QueueKind::Workflow, &poll));
+    assert!((&mut waiting).now_or_never().is_none());
+    matching.dismiss_worker(namespace, "q", &[QueueKind::Activity], "w-1");
+    matching.dismiss_worker(namespace, "q", &[QueueKind::Workflow], "w-2");
+    assert!((&mut waiting).now_or_never().is_none());
+    matching.dismiss_worker(namespace, "q", &[QueueKind::Workflow], "w-1");
+    assert!(waiting.await.is_none());
+    // Nor does it get anything that it asked for before.
+    bed.start("order-1").await;
+    let late = matching.poll(namespace, QueueKind::Workflow, &poll).await;
+    assert!(late.is_none());
 }
 
 #[test]

@@ -74,6 +74,24 @@ async fn a_query_goes_alone_when_no_workflow_task_is_pending() {
 }
 
 #[tokio::test]
+async fn a_query_that_nobody_waits_for_leaves_its_queue() {
+    let bed = Bed::new().await;
+    started(&bed).await;
+    let asked = {
+        let mut asked = Box::pin(ask(&bed, PATIENCE));
+        bed.until(|| {
+            let pending = (&mut asked).now_or_never().is_none();
+            let waits = pending && bed.node.matching.waiting_task_count() == 1;
+            async move { waits }
+        })
+        .await;
+        asked
+    };
+    drop(asked);
+    assert_eq!(bed.node.matching.waiting_task_count(), 0);
+}
+
+#[tokio::test]
 async fn a_failed_query_tells_why() {
     let bed = Bed::new().await;
     started(&bed).await;
