@@ -5,10 +5,8 @@ use std::sync::Arc;
 use proto::temporal::api::enums::v1::UpdateAdmittedEventOrigin;
 use proto::temporal::api::failure::v1::failure::FailureInfo;
 use proto::temporal::api::failure::v1::{ApplicationFailureInfo, Failure};
+use proto::temporal::api::history::v1::WorkflowExecutionUpdateAdmittedEventAttributes;
 use proto::temporal::api::history::v1::history_event::Attributes;
-use proto::temporal::api::history::v1::{
-    HistoryEvent, WorkflowExecutionUpdateAdmittedEventAttributes,
-};
 use proto::temporal::api::protocol::v1::Message;
 use proto::temporal::api::protocol::v1::message::SequencingId;
 use proto::temporal::api::update::v1::{Outcome, Request, outcome};
@@ -72,7 +70,8 @@ pub fn update_stage(state: &State, update_id: &str) -> Option<UpdateStage> {
 }
 
 /// How an update of a discarded tail of history comes into the run that a reset opens (behaviour, section
-/// 6.5): what to write there for one of the tail's events, in the order of the tail.
+/// 6.5): what to write there for one of the tail's events, in the order of the tail; nothing for events of
+/// other kinds.
 ///
 /// - An accepted update begins anew: it is admitted once more, with the request that its event carries, and
 ///   its origin is REAPPLY. Whether it was completed in the tail does not matter; that event is not carried
@@ -86,10 +85,10 @@ pub fn update_stage(state: &State, update_id: &str) -> Option<UpdateStage> {
 /// with the task. Updates that were admitted in memory only are not part of history: their callers are told
 /// that the run has closed, and send them again.
 pub fn readmitted(
-    event: &HistoryEvent,
+    attributes: &Attributes,
     known: impl Fn(&str) -> bool,
 ) -> Option<WorkflowExecutionUpdateAdmittedEventAttributes> {
-    let (request, origin) = match event.attributes.as_ref()? {
+    let (request, origin) = match attributes {
         Attributes::WorkflowExecutionUpdateAdmittedEventAttributes(a) => (&a.request, a.origin),
         Attributes::WorkflowExecutionUpdateAcceptedEventAttributes(a) => (
             &a.accepted_request,

@@ -113,8 +113,6 @@ impl Shards {
         run_id: Option<Uuid>,
         update: UpdateWorkflow,
     ) -> Result<FollowedUpdate, CallError> {
-        // A caller who names the chain means its current run (behaviour, section 6.2).
-        let run_id = run_id.filter(|_| update.first_execution_run_id.is_empty());
         let what = UpdateWhat::Send(Box::new(update));
         self.call_update(namespace, workflow_id.into(), run_id, what)
             .await

@@ -1,17 +1,14 @@
 //! What happened after the point of a reset and is not to be lost: signals, updates, changes of options, results of
 //! children (behaviour, section 6.5). Cancel requests and closes are not taken over.
 
-use proto::temporal::api::enums::v1::UpdateAdmittedEventOrigin;
+use proto::temporal::api::history::v1::HistoryEvent;
 use proto::temporal::api::history::v1::history_event::Attributes as A;
-use proto::temporal::api::history::v1::{
-    HistoryEvent, WorkflowExecutionUpdateAdmittedEventAttributes,
-};
-use proto::temporal::api::update::v1::Request;
 
 use crate::ids::EventId;
 use crate::workflow::record::ChangeKind;
 use crate::workflow::state::outbox::OutboxEntry;
 use crate::workflow::step::{Extras, Step};
+use crate::workflow::update::{readmitted, update_stage};
 
 /// What the caller does not want to be taken over.
 pub(super) struct Excluded {
@@ -44,13 +41,11 @@ pub(super) fn reapply(
                 }
                 Some(A::WorkflowExecutionSignaledEventAttributes(a))
             }
-            A::WorkflowExecutionUpdateAdmittedEventAttributes(a) if !excluded.updates => {
-                a.request.and_then(|request| admitted(step, request))
-            }
-            // The request is with the event that came first: this one, or an admission before it.
-            A::WorkflowExecutionUpdateAcceptedEventAttributes(a) if !excluded.updates => {
-                let request = a.accepted_request;
-                request.and_then(|request| admitted(step, request))
+            A::WorkflowExecutionUpdateAdmittedEventAttributes(_)
+            | A::WorkflowExecutionUpdateAcceptedEventAttributes(_) => {
+                let known = |id: &str| excluded.updates || update_stage(step.state, id).is_some();
+                let admitted = readmitted(&attributes, known);
+                admitted.map(A::WorkflowExecutionUpdateAdmittedEventAttributes)
             }
             A::WorkflowExecutionOptionsUpdatedEventAttributes(a) => {
                 let id = a.attached_request_id.as_str();
@@ -65,20 +60,6 @@ pub(super) fn reapply(
             step.write_with(attributes, extras);
         }
     }
-}
-
-/// An update that the new run has to take up, unless it knows it.
-fn admitted(step: &Step<'_>, request: Request) -> Option<A> {
-    let id = request.meta.as_ref().map_or("", |meta| &meta.update_id);
-    let known = step.state.updates.contains(id) || step.state.completed_updates.contains(id);
-    (!known).then(|| {
-        A::WorkflowExecutionUpdateAdmittedEventAttributes(
-            WorkflowExecutionUpdateAdmittedEventAttributes {
-                request: Some(request),
-                origin: UpdateAdmittedEventOrigin::Reapply as i32,
-            },
-        )
-    })
 }
 
 /// What is heard of a child that is pending in the new run, too.

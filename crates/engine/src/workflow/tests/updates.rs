@@ -5,7 +5,6 @@ use prost::Message as _;
 use proto::temporal::api::command::v1::command::Attributes as A;
 use proto::temporal::api::command::v1::{Command, ProtocolMessageCommandAttributes};
 use proto::temporal::api::enums::v1::CommandType;
-use proto::temporal::api::history::v1::HistoryEvent;
 use proto::temporal::api::history::v1::WorkflowExecutionUpdateAcceptedEventAttributes;
 use proto::temporal::api::history::v1::history_event::Attributes;
 use proto::temporal::api::protocol::v1::Message;
@@ -187,19 +186,16 @@ impl Script {
     pub(super) fn readmit(&mut self, words: &mut Words) -> Played {
         let run = self.target(words)?;
         let request = update(words).request;
-        let event = HistoryEvent {
-            attributes: Some(Attributes::WorkflowExecutionUpdateAcceptedEventAttributes(
-                WorkflowExecutionUpdateAcceptedEventAttributes {
-                    protocol_instance_id: request
-                        .meta
-                        .as_ref()
-                        .map_or_else(String::new, |meta| meta.update_id.clone()),
-                    accepted_request: Some(request),
-                    ..WorkflowExecutionUpdateAcceptedEventAttributes::default()
-                },
-            )),
-            ..HistoryEvent::default()
-        };
+        let event = Attributes::WorkflowExecutionUpdateAcceptedEventAttributes(
+            WorkflowExecutionUpdateAcceptedEventAttributes {
+                protocol_instance_id: request
+                    .meta
+                    .as_ref()
+                    .map_or_else(String::new, |meta| meta.update_id.clone()),
+                accepted_request: Some(request),
+                ..WorkflowExecutionUpdateAcceptedEventAttributes::default()
+            },
+        );
         let state = &self.world.runs[run].state;
         if !state.is_open() || state.core.workflow_task.is_some() {
             return Err("a reset has no workflow task yet".into());
