@@ -4,6 +4,7 @@ import uuid
 
 import commands as c
 import grpc
+import history
 import pytest
 from client import Error, application_failure, eventually, payloads, seconds
 from scene import Scene
@@ -336,25 +337,26 @@ def test_reset_activities(w, job):
     assert w.pending_activity().attempt == 1
 
 
-def test_reset_workflows_is_taken_or_refused_at_once(w, client, job):
-    """Never is a job taken that cannot do anything for any target."""
+@pytest.mark.parametrize(
+    "reset",
+    [
+        {"options": {"last_workflow_task": {}}},
+        {"options": {"workflow_task_id": 4}},
+        {"reset_type": "RESET_TYPE_FIRST_WORKFLOW_TASK"},
+    ],
+)
+def test_reset_workflows(w, job, reset):
     w.begin()
-    fields = {
-        "job_id": job.id,
-        "reason": "why",
-        "executions": [{"workflow_id": w.id}],
-        "reset_operation": {"options": {"last_workflow_task": {}}},
-    }
-
-    def started():
-        error = refused(client, "StartBatchOperation", **fields)
-        if error is not None and error.code == "RESOURCE_EXHAUSTED":
-            return None
-        return error or job
-
-    taken = eventually(started, timeout=30)
-    if taken is not job:
-        assert taken.code == "UNIMPLEMENTED"
-        return
+    job.start(executions=[{"workflow_id": w.id}], reset_operation=reset | {"identity": "me"})
     assert job.finished().complete_operation_count == 1
-    assert w.events()[-1].workflow_execution_terminated_event_attributes.reason
+    assert history.event_name(w.events()[-1]) == "WorkflowExecutionTerminated"
+    (again,) = w.events(run_id="")[-2:-1]
+    assert again.workflow_task_failed_event_attributes.base_run_id == w.run_id
+
+
+def test_targets_that_cannot_be_reset_are_counted(w, job):
+    w.start()
+    reset = {"options": {"workflow_task_id": 1}}
+    job.start(executions=[{"workflow_id": w.id}], reset_operation=reset)
+    described = eventually(lambda: job.describe() if job.describe().HasField("close_time") else None)
+    assert (described.complete_operation_count, described.failure_operation_count) == (0, 1)

@@ -11,7 +11,6 @@ use super::{Effect, IndexRow, JournalError, Kind, Peer, PeerAnswer, Transition};
 use crate::ids::{EventId, Now};
 use crate::rejection::Rejection;
 use crate::time::Timestamp;
-use crate::workflow::state::activity::Activity;
 use crate::{Env, Namespace, activity, workflow};
 
 /// The state of an execution, of whatever kind.
@@ -266,20 +265,7 @@ impl Execution {
     /// the outside moves it on.
     pub fn is_at_work(&self, now: Timestamp) -> bool {
         match self {
-            Self::Workflow(state) => {
-                let is_waiting = |activity: &Activity| {
-                    activity.started.is_none()
-                        && (activity.held
-                            || activity.pause.is_some()
-                            || activity.scheduled_time > now)
-                };
-                let mut activities = state.activities.iter();
-                !state.outbox.is_empty()
-                    || state.is_open()
-                        && (state.core.workflow_task.is_some()
-                            || activities
-                                .any(|(_, activity)| !activity.closing && !is_waiting(activity)))
-            }
+            Self::Workflow(state) => state.is_at_work(now),
             Self::Activity(state) => state.is_at_work(now),
         }
     }

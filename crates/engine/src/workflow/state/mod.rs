@@ -314,6 +314,19 @@ impl State {
         self.next_deadline()
     }
 
+    /// Whether somebody is at work for this run, or should be: a worker, or who takes its messages.
+    pub fn is_at_work(&self, now: Timestamp) -> bool {
+        let is_waiting = |activity: &Activity| {
+            activity.started.is_none()
+                && (activity.held || activity.pause.is_some() || activity.scheduled_time > now)
+        };
+        let mut activities = self.activities.iter();
+        !self.outbox.is_empty()
+            || self.is_open()
+                && (self.core.workflow_task.is_some()
+                    || activities.any(|(_, activity)| !activity.closing && !is_waiting(activity)))
+    }
+
     /// The priority of this run's own tasks.
     pub fn priority(&self) -> Option<&Priority> {
         self.core.priority.as_deref()

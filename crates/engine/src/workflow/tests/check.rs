@@ -96,6 +96,20 @@ pub(super) fn nothing_is_forgotten(
     if !effects.is_empty() && wake_at != Some(Timestamp::MIN) {
         return Err(format!("a restart would find this run only at {wake_at:?}"));
     }
+    // A clock that jumps while nobody is at work must not jump over what is ready.
+    let is_started = state
+        .core
+        .workflow_task
+        .as_ref()
+        .is_some_and(|task| task.started.is_some() || task.speculative)
+        || state
+            .activities
+            .iter()
+            .any(|(_, activity)| activity.started.is_some() && !activity.closing);
+    let is_busy = !effects.is_empty() || state.is_open() && is_started;
+    if is_busy != state.is_at_work(now) {
+        return Err(format!("busy: {is_busy}, by {} effects", effects.len()));
+    }
     if !state.is_open() {
         return match state.next_deadline() {
             None => Ok(()),
