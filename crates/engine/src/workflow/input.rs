@@ -99,6 +99,8 @@ pub struct ResetMark {
     pub reset_to: Option<Uuid>,
     /// To an open current run: it is terminated, for this reason.
     pub terminate: Option<String>,
+    /// The first run of the chain that goes on with the new run.
+    pub chain: String,
 }
 
 /// A poller's claim of a workflow task.

@@ -336,10 +336,14 @@ impl Shard {
         reason: String,
     ) -> Result<(), CallError> {
         let is_base = open == Some(base_id);
+        let base = self.cache.get_mut(base_id);
+        let base = base.and_then(|cell| cell.state.workflow());
+        let chain = base.map_or_else(String::new, |base| base.first_execution_run_id().to_owned());
         if let Some(run_id) = open.filter(|_| !is_base) {
             let mark = ResetMark {
                 reset_to: None,
                 terminate: Some(reason.clone()),
+                chain: chain.clone(),
             };
             let input = Input::Workflow(WorkflowInput::Reset(mark));
             self.handle(&target.namespace, run_id, input).0?;
@@ -347,6 +351,7 @@ impl Shard {
         let mark = ResetMark {
             reset_to: Some(new_run_id),
             terminate: is_base.then_some(reason),
+            chain,
         };
         let input = Input::Workflow(WorkflowInput::Reset(mark));
         self.handle(&target.namespace, base_id, input).0.map(drop)

@@ -135,7 +135,10 @@ pub(crate) fn mark(mut step: Step<'_>, mark: ResetMark) -> Result<Transition, Re
     if let Some(reason) = mark.terminate
         && step.state.is_open()
     {
-        step.change(ChangeKind::EndedByReset(true));
+        // Its chain goes on. A run of another chain ends for good, and tells those who must know.
+        if mark.chain == step.state.first_execution_run_id() {
+            step.change(ChangeKind::EndedByReset(true));
+        }
         terminate::record(&mut step, reason, None, RESETTER.to_owned(), Vec::new());
     }
     step.done(Reply::Done)

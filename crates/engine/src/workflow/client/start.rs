@@ -529,7 +529,7 @@ fn open_new(wish: Wish, run_id: Option<Uuid>, now: &mut Now, env: Env<'_>) -> St
     let (new_run, eager_workflow_task) = open::open(opening, now, env, |step| {
         if let Some(signal) = &wish.signal {
             let attributes = signal::attributes(signal, None);
-            signal::record(step, attributes, Vec::new());
+            signal::record(step, attributes, signal.links.clone());
         }
         if eager {
             step.schedule_workflow_task_quietly();

@@ -136,6 +136,7 @@ pub(super) fn check_priority(priority: Option<&Priority>) -> Result<(), &'static
     match priority {
         Some(p) if p.priority_key < 0 => Err("priority key can't be negative"),
         Some(p) if p.fairness_key.len() > 64 => Err("fairness key length exceeds limit"),
+        Some(p) if p.fairness_weight < 0.0 => Err("must be greater than zero"),
         _ => Ok(()),
     }
 }

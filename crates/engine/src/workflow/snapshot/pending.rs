@@ -10,6 +10,7 @@ use proto::temporal::api::failure::v1::Failure;
 use proto::temporal::api::history::v1::{
     ActivityTaskScheduledEventAttributes, StartChildWorkflowExecutionInitiatedEventAttributes,
 };
+use proto::temporal::api::sdk::v1::UserMetadata;
 use uuid::Uuid;
 
 use crate::time::Timestamp;
@@ -267,6 +268,8 @@ pub(super) struct ChildEntry {
     started_event_id: i64,
     #[prost(bool, tag = "6")]
     closing: bool,
+    #[prost(message, optional, tag = "7")]
+    user_metadata: Option<UserMetadata>,
 }
 
 impl ChildEntry {
@@ -282,6 +285,7 @@ impl ChildEntry {
                 .map_or(Bytes::new(), |(run_id, _)| wire_id(run_id)),
             started_event_id: child.started.map_or(0, |(_, event_id)| event_id),
             closing: child.closing,
+            user_metadata: child.user_metadata.as_deref().cloned(),
         }
     }
 
@@ -293,6 +297,7 @@ impl ChildEntry {
         let child = Child {
             initiated: Arc::new(self.initiated?),
             request_id: self.request_id.into(),
+            user_metadata: self.user_metadata.map(Arc::new),
             started,
             closing: self.closing,
         };

@@ -136,6 +136,7 @@ impl State {
             A::StartChildWorkflowExecutionInitiatedEventAttributes(a) => {
                 let child = Child {
                     initiated: Arc::new(a.clone()),
+                    user_metadata: event.user_metadata.clone().map(Arc::new),
                     request_id: self.message_id(event.event_id),
                     started: None,
                     closing: false,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use proto::temporal::api::history::v1::StartChildWorkflowExecutionInitiatedEventAttributes;
+use proto::temporal::api::sdk::v1::UserMetadata;
 use uuid::Uuid;
 
 use crate::ids::EventId;
@@ -13,6 +14,8 @@ use crate::time::Timestamp;
 pub struct Child {
     /// The attributes of START_CHILD_WORKFLOW_EXECUTION_INITIATED.
     pub initiated: Arc<StartChildWorkflowExecutionInitiatedEventAttributes>,
+    /// What the event says besides: the child's start has it, too.
+    pub user_metadata: Option<Arc<UserMetadata>>,
     /// The request id of its start: fixed by the initiated event, so that a repeat is recognised.
     pub request_id: Arc<str>,
     /// Its first run and the id of CHILD_WORKFLOW_EXECUTION_STARTED (0 while that is buffered), once it runs.

@@ -312,16 +312,19 @@ impl World {
             Err(rejection) => return Ok(Err(rejection)),
         };
         let run_id = new_run.state.run_id;
+        let chain = new_run.state.first_execution_run_id().to_owned();
         if open && current != base {
             let mark = ResetMark {
                 reset_to: None,
                 terminate: Some(reason.clone()),
+                chain: chain.clone(),
             };
             let _ = self.step(current, Input::Reset(mark))?;
         }
         let mark = ResetMark {
             reset_to: Some(run_id),
             terminate: (open && current == base).then_some(reason),
+            chain,
         };
         let _ = self.step(base, Input::Reset(mark))?;
         self.opened(new_run)?;
