@@ -50,6 +50,8 @@ cause=WORKFLOW_PAUSE_REQUESTED_BEFORE_TASK_STARTED identity=history-service
         7 WorkflowTaskScheduled attempt=1
         """
     )
+    # A worker that does not know these events goes on.
+    assert [e.worker_may_ignore for e in w.events()] == [False] * 3 + [True, False, True, False]
     assert w.status() == "RUNNING"
     assert not w.describe().workflow_extended_info.HasField("pause_info")
     w.complete(w.poll(), c.complete())

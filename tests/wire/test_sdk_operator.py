@@ -49,9 +49,10 @@ class Adder:
 
     @workflow.run
     async def run(self, key: str) -> int:
-        self.sum += await workflow.execute_activity(
+        first = await workflow.execute_activity(
             count, key, start_to_close_timeout=timedelta(seconds=20)
         )
+        self.sum += first
         await workflow.wait_condition(lambda: self.stopped)
         return self.sum
 

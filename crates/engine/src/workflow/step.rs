@@ -138,10 +138,12 @@ impl<'a> Step<'a> {
             event_type: event_type(&attributes) as i32,
             user_metadata: extras.user_metadata,
             links: extras.links,
-            // An options update means nothing to a worker that does not know it (behaviour, 4.1).
+            // What operators do means nothing to a worker that does not know it (behaviour, 4.1).
             worker_may_ignore: matches!(
                 attributes,
                 Attributes::WorkflowExecutionOptionsUpdatedEventAttributes(_)
+                    | Attributes::WorkflowExecutionPausedEventAttributes(_)
+                    | Attributes::WorkflowExecutionUnpausedEventAttributes(_)
             ),
             attributes: Some(attributes),
             ..HistoryEvent::default()
