@@ -597,3 +597,36 @@ def test_a_request_id_leads_to_the_accepted_event(w):
         8,
         "WORKFLOW_EXECUTION_UPDATE_ACCEPTED",
     )
+
+
+def test_a_reset_carries_an_accepted_update_over(w):
+    """The new run's history admits it with its request; its worker answers without a message."""
+    w.begin()
+    waiting = u.send(w, "u1")
+    task = sent(w, "u1")
+    u.complete(w, task, u.accept(task, "u1"), u.respond("u1", 1))
+    waiting.result()
+    new_run = w.call(
+        "ResetWorkflowExecution",
+        workflow_execution=w.execution(),
+        workflow_task_finish_event_id=4,
+        request_id=f"reset-{w.id}",
+        reason="again",
+    ).run_id
+    admitted = w.wait_for("WorkflowExecutionUpdateAdmitted", run_id=new_run)
+    attributes = admitted.workflow_execution_update_admitted_event_attributes
+    assert attributes.request.meta.update_id == "u1"
+    assert history.show(attributes, "origin").endswith("REAPPLY")
+    task = w.poll()
+    assert not task.messages
+    body = u.update.Acceptance(
+        accepted_request_message_id="u1/request",
+        accepted_request_sequencing_event_id=task.started_event_id - 1,
+    )
+    accept, done = u.said("u1", "accept", body), u.respond("u1", 2)
+    u.complete(w, task, accept, done)
+    assert values_of(u.poll(w, "u1", "COMPLETED", run_id=new_run).outcome.success) == [2]
+    accepted = w.wait_for("WorkflowExecutionUpdateAccepted", run_id=new_run)
+    attributes = accepted.workflow_execution_update_accepted_event_attributes
+    assert not attributes.HasField("accepted_request")
+    assert values_of(u.poll(w, "u1", "COMPLETED", run_id=w.run_id).outcome.success) == [1]

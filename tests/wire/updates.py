@@ -49,7 +49,7 @@ def stage_of(answer):
     return field.enum_type.values_by_number[answer.stage].name.removeprefix(STAGE)
 
 
-def _message(id_, kind, body):
+def said(id_, kind, body):
     any_ = Any()
     any_.Pack(body)
     return {"id": f"{id_}/{kind}", "protocol_instance_id": id_, "body": any_}
@@ -62,13 +62,13 @@ def accept(task, id_, **more):
         accepted_request_message_id=sent.id, accepted_request_sequencing_event_id=sent.event_id
     )
     sent.body.Unpack(body.accepted_request)
-    return _message(id_, "accept", body)
+    return said(id_, "accept", body)
 
 
 def reject(id_, message="no"):
     body = update.Rejection(rejected_request_message_id=f"{id_}/request")
     body.failure.CopyFrom(_failure(message))
-    return _message(id_, "reject", body)
+    return said(id_, "reject", body)
 
 
 def respond(id_, *values, failure=None):
@@ -78,7 +78,7 @@ def respond(id_, *values, failure=None):
     else:
         for value in payloads(*values)["payloads"]:
             body.outcome.success.payloads.add(**value)
-    return _message(id_, "complete", body)
+    return said(id_, "complete", body)
 
 
 def _failure(message):
