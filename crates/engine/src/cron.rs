@@ -1,7 +1,6 @@
 //! **Cron**: what a workflow's `cron_schedule` means, and when it fires next.
 //!
-//! May depend on: `jiff`, for the offsets of time zones. Zones come from the database bundled with
-//! the binary, so a schedule means the same on every machine.
+//! May depend on: `jiff`, for the offsets of time zones.
 //!
 //! Rules: behaviour section 6.4, which are those of robfig/cron v3's standard parser: five fields
 //! or a descriptor, an optional `CRON_TZ=` or `TZ=` in front, UTC without one.
@@ -11,11 +10,12 @@ pub mod duration;
 #[cfg(test)]
 mod tests;
 
-use std::sync::OnceLock;
 use std::time::Duration;
 
-use jiff::tz::{TimeZone, TimeZoneDatabase};
+use jiff::tz::TimeZone;
 use jiff::{Timestamp, civil};
+
+use crate::zone;
 
 const SECOND_NS: i64 = 1_000_000_000;
 
@@ -142,18 +142,8 @@ fn split_zone(text: &str) -> Result<(TimeZone, &str), CronError> {
         return Ok((TimeZone::UTC, text));
     };
     let (name, rest) = named.split_once(' ').ok_or(CronError::Invalid)?;
-    let zone = match name {
-        // The server's own zone is UTC, whatever the machine says.
-        "" | "Local" => TimeZone::UTC,
-        _ => zones().get(name).map_err(|_| CronError::Invalid)?,
-    };
+    let zone = zone::named(name).ok_or(CronError::Invalid)?;
     Ok((zone, rest.trim()))
-}
-
-/// The bundled zones; a constant in all but its form.
-fn zones() -> &'static TimeZoneDatabase {
-    static ZONES: OnceLock<TimeZoneDatabase> = OnceLock::new();
-    ZONES.get_or_init(TimeZoneDatabase::bundled)
 }
 
 fn descriptor(text: &str, zone: TimeZone) -> Result<Kind, CronError> {

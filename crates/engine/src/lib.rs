@@ -6,6 +6,7 @@
 //!
 //! - [`execution`]: one door to executions of every kind, and how to add a kind.
 //! - [`workflow`]: the workflow machine, the largest part. [`activity`]: standalone activities.
+//! - [`schedule`]: the schedule machine: when to start which workflow.
 //! - [`matching`]: pairs ready tasks with waiting pollers.
 //! - [`nexus`]: endpoints, callbacks, and the protocol's failures and links.
 //! - [`visibility`]: list filters, from text to a tree.
@@ -27,10 +28,12 @@ pub mod matching;
 pub mod nexus;
 pub mod rejection;
 pub mod retry;
+pub mod schedule;
 pub mod search_attributes;
 pub mod time;
 pub mod visibility;
 pub mod workflow;
+mod zone;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -95,6 +95,12 @@ pub enum Rejection {
         /// The id asked for.
         activity_id: String,
     },
+    /// A schedule of this id lives.
+    #[error("schedule {schedule_id:?} is already registered")]
+    ScheduleExists {
+        /// The id asked for.
+        schedule_id: String,
+    },
     /// A worker answered a query with a failure.
     #[error("{message}")]
     QueryFailed {

@@ -199,6 +199,8 @@ impl From<Rejection> for WireError {
                     run_id: run_id.to_string(),
                 },
             ),
+            Rejection::ScheduleExists { .. } => Self::new(Code::AlreadyExists, message)
+                .with(&details::WorkflowExecutionAlreadyStartedFailure::default()),
             Rejection::QueryFailed { failure, .. } => {
                 Self::invalid(message).with(&details::QueryFailedFailure {
                     failure: failure.map(|failure| *failure),

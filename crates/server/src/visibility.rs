@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use engine::Namespace;
 use engine::execution::Kind;
+use engine::schedule;
 use engine::search_attributes::SearchAttributeType;
 use engine::time::{Timestamp, wire};
 use engine::visibility::{self, CompareOp, Expr, Field, Options, Query, Scope, SystemField};
@@ -30,6 +31,66 @@ const PAGE_SIZE_MAX: usize = 1000;
 /// INVALID_ARGUMENT with the documented texts (behaviour, section 9.1).
 pub fn filter(query: &str, namespace: &Namespace) -> Result<Filter, WireError> {
     parse(query, namespace).map(|query| expression(query.filter))
+}
+
+/// A query about schedules that live. Queries know a schedule by its own id, rows by that of an execution.
+///
+/// # Errors
+/// As [`filter`].
+pub fn schedules(query: &str, namespace: &Namespace) -> Result<Scoped, WireError> {
+    let scoped = Scoped::parse(query, namespace, Scope::Schedules, Kind::Schedule)?;
+    let open = status_is(WorkflowExecutionStatus::Running);
+    Ok(Scoped {
+        filter: Filter::And(vec![open, with_execution_ids(scoped.filter)]),
+        ..scoped
+    })
+}
+
+fn with_execution_ids(filter: Filter) -> Filter {
+    let all = |parts: Vec<Filter>| parts.into_iter().map(with_execution_ids).collect();
+    let id = |value: Value| match value {
+        Value::Text(id) => Value::Text(schedule::workflow_id(&id)),
+        value => value,
+    };
+    let column = Column::WorkflowId;
+    match filter {
+        Filter::And(parts) => Filter::And(all(parts)),
+        Filter::Or(parts) => Filter::Or(all(parts)),
+        Filter::Not(part) => Filter::Not(Box::new(with_execution_ids(*part))),
+        Filter::Compare {
+            column: Column::WorkflowId,
+            op,
+            value,
+        } => Filter::Compare {
+            column,
+            op,
+            value: id(value),
+        },
+        Filter::In {
+            column: Column::WorkflowId,
+            values,
+        } => Filter::In {
+            column,
+            values: values.into_iter().map(id).collect(),
+        },
+        Filter::Between {
+            column: Column::WorkflowId,
+            low,
+            high,
+        } => Filter::Between {
+            column,
+            low: id(low),
+            high: id(high),
+        },
+        Filter::StartsWith {
+            column: Column::WorkflowId,
+            prefix,
+        } => Filter::StartsWith {
+            column,
+            prefix: schedule::workflow_id(&prefix),
+        },
+        filter => filter,
+    }
 }
 
 /// Counts what a query lets through, in groups if it asks for them.
@@ -252,7 +313,7 @@ fn group_value(value: &Value, field: &Field, status_name: fn(i64) -> &'static st
 }
 
 /// A status as queries write it.
-fn status_name(number: i64) -> &'static str {
+pub fn status_name(number: i64) -> &'static str {
     use WorkflowExecutionStatus as Status;
     match i32::try_from(number)
         .ok()

@@ -7,11 +7,11 @@ use proto::temporal::api::history::v1::HistoryEvent;
 use proto::temporal::api::workflowservice::v1::TerminateWorkflowExecutionRequest;
 use uuid::Uuid;
 
-use super::{Effect, IndexRow, JournalError, Kind, Peer, PeerAnswer, Transition};
+use super::{Effect, IndexRow, JournalError, Kind, Peer, PeerAnswer, Reply, Transition};
 use crate::ids::{EventId, Now};
 use crate::rejection::Rejection;
 use crate::time::Timestamp;
-use crate::{Env, Namespace, activity, workflow};
+use crate::{Env, Namespace, activity, schedule, workflow};
 
 /// The state of an execution, of whatever kind.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub enum Execution {
     Workflow(workflow::State),
     /// A standalone activity.
     Activity(activity::State),
+    /// A schedule.
+    Schedule(Box<schedule::State>),
 }
 
 /// Everything that can happen to an existing execution.
@@ -29,6 +31,8 @@ pub enum Input {
     Workflow(workflow::Input),
     /// For a standalone activity.
     Activity(activity::Input),
+    /// For a schedule.
+    Schedule(schedule::Input),
     /// Time has passed: whatever is due, fires. Harmless when nothing is.
     Deadline,
     /// A message from another execution.
@@ -51,12 +55,19 @@ impl From<activity::Input> for Input {
     }
 }
 
+impl From<schedule::Input> for Input {
+    fn from(input: schedule::Input) -> Self {
+        Self::Schedule(input)
+    }
+}
+
 impl Input {
     /// Which kind it is for; `None` when it is for any.
     pub fn kind(&self) -> Option<Kind> {
         match self {
             Self::Workflow(_) => Some(Kind::Workflow),
             Self::Activity(_) => Some(Kind::Activity),
+            Self::Schedule(_) => Some(Kind::Schedule),
             Self::Deadline | Self::Peer(_) | Self::PeerAnswer(..) | Self::Delete => None,
         }
     }
@@ -69,7 +80,11 @@ impl Input {
                 workflow::Input::StartWorkflowTask(_) | workflow::Input::StartActivityTask(_)
             ),
             Self::Activity(input) => matches!(input, activity::Input::StartActivityTask(_)),
-            Self::Deadline | Self::Peer(_) | Self::PeerAnswer(..) | Self::Delete => false,
+            Self::Schedule(_)
+            | Self::Deadline
+            | Self::Peer(_)
+            | Self::PeerAnswer(..)
+            | Self::Delete => false,
         }
     }
 }
@@ -101,7 +116,7 @@ impl Execution {
                     Input::Peer(message) => workflow::Input::Peer(message),
                     Input::PeerAnswer(seq, answer) => workflow::Input::PeerAnswer(seq, answer),
                     Input::Delete => workflow::Input::Terminate(Box::new(deletion(env))),
-                    Input::Activity(_) => return Err(of_another_kind()),
+                    Input::Activity(_) | Input::Schedule(_) => return Err(of_another_kind()),
                 };
                 workflow::handle(state, input, now, env).map(Transition::from)
             }
@@ -114,11 +129,36 @@ impl Execution {
                         ..activity::Terminate::default()
                     }),
                     // It sends no messages, and none is meant for it.
-                    Input::Peer(_) | Input::PeerAnswer(..) | Input::Workflow(_) => {
+                    Input::Peer(_)
+                    | Input::PeerAnswer(..)
+                    | Input::Workflow(_)
+                    | Input::Schedule(_) => {
                         return Err(of_another_kind());
                     }
                 };
                 activity::handle(state, input, now, env).map(Transition::from)
+            }
+            Self::Schedule(state) => {
+                let (input, is_message) = match input {
+                    Input::Schedule(input) => (input, false),
+                    Input::Deadline => (schedule::Input::Deadline, false),
+                    Input::Delete => (schedule::Input::Delete, false),
+                    Input::PeerAnswer(seq, answer) => {
+                        (schedule::Input::PeerAnswer(seq, answer), false)
+                    }
+                    Input::Peer(Peer::ActionClosed(closed)) => {
+                        (schedule::Input::ActionClosed(closed), true)
+                    }
+                    Input::Peer(_) | Input::Workflow(_) | Input::Activity(_) => {
+                        return Err(of_another_kind());
+                    }
+                };
+                let mut transition =
+                    schedule::handle(state, input, now, env).map(Transition::from)?;
+                if is_message {
+                    transition.reply = Ok(Reply::PeerAnswer(PeerAnswer::Taken));
+                }
+                Ok(transition)
             }
         }
     }
@@ -138,6 +178,8 @@ impl Execution {
         match Kind::of(kind).ok_or(JournalError::Kind { run_id, kind })? {
             Kind::Workflow => workflow::load(id, run_id, snapshot, records).map(Self::Workflow),
             Kind::Activity => activity::load(id, run_id, snapshot, records).map(Self::Activity),
+            Kind::Schedule => schedule::load(id, run_id, snapshot, records)
+                .map(|state| Self::Schedule(Box::new(state))),
         }
     }
 
@@ -146,6 +188,7 @@ impl Execution {
         match self {
             Self::Workflow(state) => workflow::snapshot(state),
             Self::Activity(state) => activity::snapshot(state),
+            Self::Schedule(state) => Some(schedule::snapshot(state)),
         }
     }
 
@@ -154,6 +197,10 @@ impl Execution {
         match self {
             Self::Workflow(state) => workflow::ready(state, now),
             Self::Activity(state) => activity::ready(state, now),
+            Self::Schedule(state) => {
+                let sends = schedule::ready(state).into_iter();
+                sends.map(Effect::Send).collect()
+            }
         }
     }
 
@@ -162,6 +209,7 @@ impl Execution {
         match self {
             Self::Workflow(state) => workflow::row(state, namespace),
             Self::Activity(state) => activity::row(state, namespace),
+            Self::Schedule(state) => schedule::row(state, namespace),
         }
     }
 
@@ -170,6 +218,7 @@ impl Execution {
         match self {
             Self::Workflow(_) => Kind::Workflow,
             Self::Activity(_) => Kind::Activity,
+            Self::Schedule(_) => Kind::Schedule,
         }
     }
 
@@ -178,6 +227,7 @@ impl Execution {
         match self {
             Self::Workflow(state) => &state.workflow_id,
             Self::Activity(state) => &state.activity_id,
+            Self::Schedule(state) => &state.workflow_id,
         }
     }
 
@@ -186,6 +236,7 @@ impl Execution {
         match self {
             Self::Workflow(state) => state.run_id,
             Self::Activity(state) => state.run_id,
+            Self::Schedule(state) => state.run_id,
         }
     }
 
@@ -194,6 +245,7 @@ impl Execution {
         match self {
             Self::Workflow(state) => state.namespace_id,
             Self::Activity(state) => state.namespace_id,
+            Self::Schedule(state) => state.namespace_id,
         }
     }
 
@@ -202,6 +254,7 @@ impl Execution {
         match self {
             Self::Workflow(state) => state.core.seq,
             Self::Activity(state) => state.core.seq,
+            Self::Schedule(state) => state.core.seq,
         }
     }
 
@@ -210,6 +263,7 @@ impl Execution {
         match self {
             Self::Workflow(state) => state.core.next_event_id,
             Self::Activity(_) => 1,
+            Self::Schedule(_) => 1,
         }
     }
 
@@ -225,6 +279,7 @@ impl Execution {
                 }
             }
             Self::Activity(_) => 0,
+            Self::Schedule(_) => 0,
         }
     }
 
@@ -233,6 +288,7 @@ impl Execution {
         match self {
             Self::Workflow(state) => state.is_open(),
             Self::Activity(state) => state.is_open(),
+            Self::Schedule(state) => state.is_open(),
         }
     }
 
@@ -241,6 +297,7 @@ impl Execution {
         match self {
             Self::Workflow(state) => state.close_time(),
             Self::Activity(state) => state.close_time(),
+            Self::Schedule(state) => state.ended_time(),
         }
     }
 
@@ -249,6 +306,7 @@ impl Execution {
         match self {
             Self::Workflow(state) => state.next_deadline(),
             Self::Activity(state) => state.next_deadline(),
+            Self::Schedule(state) => state.next_deadline(),
         }
     }
 
@@ -258,6 +316,7 @@ impl Execution {
         match self {
             Self::Workflow(state) => state.wake_at(),
             Self::Activity(state) => state.wake_at(),
+            Self::Schedule(state) => state.wake_at(),
         }
     }
 
@@ -267,6 +326,7 @@ impl Execution {
         match self {
             Self::Workflow(state) => state.is_at_work(now),
             Self::Activity(state) => state.is_at_work(now),
+            Self::Schedule(state) => !state.is_silent(),
         }
     }
 
@@ -275,6 +335,7 @@ impl Execution {
         match self {
             Self::Workflow(state) => !state.outbox.is_empty(),
             Self::Activity(_) => false,
+            Self::Schedule(state) => !state.is_silent(),
         }
     }
 
@@ -290,6 +351,7 @@ impl Execution {
                     })
             }
             Self::Activity(_) => false,
+            Self::Schedule(_) => false,
         }
     }
 
@@ -305,6 +367,7 @@ impl Execution {
                             .any(|(_, activity)| activity.offered))
             }
             Self::Activity(state) => state.offered,
+            Self::Schedule(_) => false,
         }
     }
 
@@ -313,6 +376,7 @@ impl Execution {
         match self {
             Self::Workflow(state) => workflow_weight(state),
             Self::Activity(state) => ACTIVITY_BYTES + 2 * prost::Message::encoded_len(&state.core),
+            Self::Schedule(state) => state.weight(),
         }
     }
 
@@ -321,6 +385,7 @@ impl Execution {
         match (self, other) {
             (Self::Workflow(one), Self::Workflow(other)) => one.same_durable(other),
             (Self::Activity(one), Self::Activity(other)) => one.same_durable(other),
+            (Self::Schedule(one), Self::Schedule(other)) => one.same_durable(other),
             _ => false,
         }
     }
@@ -330,6 +395,15 @@ impl Execution {
         match self {
             Self::Workflow(state) => Some(state),
             Self::Activity(_) => None,
+            Self::Schedule(_) => None,
+        }
+    }
+
+    /// The schedule's state, if it is one.
+    pub fn schedule(&self) -> Option<&schedule::State> {
+        match self {
+            Self::Schedule(state) => Some(state),
+            Self::Workflow(_) | Self::Activity(_) => None,
         }
     }
 
@@ -337,7 +411,7 @@ impl Execution {
     pub fn activity(&self) -> Option<&activity::State> {
         match self {
             Self::Activity(state) => Some(state),
-            Self::Workflow(_) => None,
+            Self::Workflow(_) | Self::Schedule(_) => None,
         }
     }
 }

@@ -12,6 +12,8 @@ pub enum Kind {
     Workflow = 0,
     /// A standalone activity.
     Activity = 1,
+    /// A schedule.
+    Schedule = 2,
 }
 
 impl Kind {
@@ -22,7 +24,7 @@ impl Kind {
 
     /// The kind of a number in the store; `None` for one that this version does not know.
     pub fn of(number: u8) -> Option<Self> {
-        [Self::Workflow, Self::Activity]
+        [Self::Workflow, Self::Activity, Self::Schedule]
             .into_iter()
             .find(|kind| kind.number() == number)
     }
@@ -32,6 +34,7 @@ impl Kind {
         match self {
             Self::Workflow => None,
             Self::Activity => Some("TemporalActivity"),
+            Self::Schedule => Some("TemporalScheduler"),
         }
     }
 }
@@ -41,10 +44,12 @@ pub fn missing(kind: u8, id: &str, run_id: Option<Uuid>) -> Rejection {
     let id = id.to_owned();
     match (Kind::of(kind), run_id) {
         (Some(Kind::Activity), _) => Rejection::StandaloneActivityNotFound { activity_id: id },
-        (Some(Kind::Workflow) | None, Some(run_id)) => Rejection::RunNotFound {
+        (Some(Kind::Workflow | Kind::Schedule) | None, Some(run_id)) => Rejection::RunNotFound {
             workflow_id: id,
             run_id: run_id.to_string(),
         },
-        (Some(Kind::Workflow) | None, None) => Rejection::WorkflowNotFound { workflow_id: id },
+        (Some(Kind::Workflow | Kind::Schedule) | None, None) => {
+            Rejection::WorkflowNotFound { workflow_id: id }
+        }
     }
 }

@@ -40,7 +40,7 @@ pub use crate::workflow::transition::{Effect, Reply, Send};
 use bytes::Bytes;
 
 use crate::rejection::Rejection;
-use crate::{activity, workflow};
+use crate::{activity, schedule, workflow};
 
 static NO_HISTORY: Bytes = Bytes::new();
 
@@ -51,6 +51,8 @@ pub enum Record {
     Workflow(workflow::Record),
     /// Of a standalone activity.
     Activity(activity::Record),
+    /// Of a schedule.
+    Schedule(schedule::Record),
 }
 
 impl Record {
@@ -59,6 +61,7 @@ impl Record {
         match self {
             Self::Workflow(record) => record.encode(),
             Self::Activity(record) => record.encode(),
+            Self::Schedule(record) => record.encode(),
         }
     }
 
@@ -66,7 +69,7 @@ impl Record {
     pub fn history(&self) -> &Bytes {
         match self {
             Self::Workflow(record) => &record.history,
-            Self::Activity(_) => &NO_HISTORY,
+            Self::Activity(_) | Self::Schedule(_) => &NO_HISTORY,
         }
     }
 }
@@ -86,6 +89,20 @@ pub struct Transition {
     pub successor: Option<NewRun>,
     /// To those who wait for a workflow's updates, once the record is durable.
     pub updates: Vec<workflow::UpdateNews>,
+}
+
+impl From<schedule::Transition> for Transition {
+    fn from(transition: schedule::Transition) -> Self {
+        Self {
+            // Lists show what nearly every step changes.
+            row_changed: transition.record.is_some(),
+            record: transition.record.map(Record::Schedule),
+            reply: Ok(Reply::Done),
+            effects: transition.sends.into_iter().map(Effect::Send).collect(),
+            successor: None,
+            updates: Vec::new(),
+        }
+    }
 }
 
 impl From<workflow::Transition> for Transition {

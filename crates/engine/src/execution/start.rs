@@ -1,6 +1,10 @@
 //! Starting executions: the door for ids that may not have a run yet.
 
-use proto::temporal::api::workflowservice::v1::StartActivityExecutionRequest;
+use std::borrow::Cow;
+
+use proto::temporal::api::workflowservice::v1::{
+    CreateScheduleRequest, StartActivityExecutionRequest,
+};
 use uuid::Uuid;
 
 use super::door::of_another_kind;
@@ -9,7 +13,7 @@ use crate::Env;
 use crate::ids::Now;
 use crate::rejection::Rejection;
 use crate::workflow::transition::Effect;
-use crate::{activity, workflow};
+use crate::{activity, schedule, workflow};
 
 /// A request for an execution.
 #[derive(Clone, Debug)]
@@ -18,6 +22,8 @@ pub enum StartInput {
     Workflow(workflow::StartInput),
     /// StartActivityExecution, validated.
     Activity(Box<StartActivityExecutionRequest>),
+    /// CreateSchedule, validated.
+    Schedule(Box<CreateScheduleRequest>),
 }
 
 /// An execution that did not exist before, its first record applied.
@@ -27,6 +33,8 @@ pub enum NewRun {
     Workflow(Box<workflow::transition::NewRun>),
     /// A standalone activity.
     Activity(Box<activity::NewRun>),
+    /// A schedule.
+    Schedule(Box<schedule::NewSchedule>),
 }
 
 /// What came of a start. Everything in it is committed together.
@@ -51,6 +59,8 @@ pub enum StartReply {
     Workflow(workflow::StartReply),
     /// Of a standalone activity.
     Activity(activity::StartReply),
+    /// Of a schedule: this life of it.
+    Schedule(Uuid),
 }
 
 impl StartInput {
@@ -59,14 +69,16 @@ impl StartInput {
         match self {
             Self::Workflow(_) => Kind::Workflow,
             Self::Activity(_) => Kind::Activity,
+            Self::Schedule(_) => Kind::Schedule,
         }
     }
 
     /// The id that is to have a run.
-    pub fn id(&self) -> &str {
+    pub fn id(&self) -> Cow<'_, str> {
         match self {
-            Self::Workflow(input) => input.workflow_id(),
-            Self::Activity(request) => &request.activity_id,
+            Self::Workflow(input) => input.workflow_id().into(),
+            Self::Activity(request) => request.activity_id.as_str().into(),
+            Self::Schedule(request) => schedule::workflow_id(&request.schedule_id).into(),
         }
     }
 }
@@ -77,6 +89,7 @@ impl StartReply {
         match self {
             Self::Workflow(reply) => reply.run_id,
             Self::Activity(reply) => reply.run_id,
+            Self::Schedule(run_id) => *run_id,
         }
     }
 }
@@ -87,6 +100,7 @@ impl NewRun {
         match self {
             Self::Workflow(run) => run.state.run_id,
             Self::Activity(run) => run.state.run_id,
+            Self::Schedule(new) => new.state.run_id,
         }
     }
 
@@ -97,7 +111,7 @@ impl NewRun {
                 let copied = std::mem::take(&mut run.copied);
                 copied.into_iter().map(Record::Workflow).collect()
             }
-            Self::Activity(_) => Vec::new(),
+            Self::Activity(_) | Self::Schedule(_) => Vec::new(),
         }
     }
 
@@ -118,6 +132,14 @@ impl NewRun {
                     Execution::Activity(run.state),
                     Record::Activity(run.record),
                     run.effects,
+                )
+            }
+            Self::Schedule(new) => {
+                let new = *new;
+                (
+                    Execution::Schedule(Box::new(new.state)),
+                    Record::Schedule(new.record),
+                    new.sends.into_iter().map(Effect::Send).collect(),
                 )
             }
         }
@@ -161,6 +183,22 @@ pub fn start(
                 reply: StartReply::Activity(outcome.reply),
             })
         }
+        StartInput::Schedule(request) => {
+            let current = match current {
+                Some(Execution::Schedule(state)) => Some(&**state),
+                Some(_) => return Err(of_another_kind()),
+                None => None,
+            };
+            let (run_id, new_run) = match schedule::create(current, *request, now, env)? {
+                schedule::Created::New(new) => (new.state.run_id, Some(NewRun::Schedule(new))),
+                schedule::Created::Already(run_id) => (run_id, None),
+            };
+            Ok(StartOutcome {
+                current: None,
+                new_run,
+                reply: StartReply::Schedule(run_id),
+            })
+        }
     }
 }
 
@@ -171,6 +209,9 @@ pub fn start(
 pub fn start_message(message: Peer) -> Result<StartInput, Peer> {
     match message {
         Peer::StartChild(child) => Ok(StartInput::Workflow(workflow::StartInput::Child(child))),
+        Peer::StartScheduled(action) => Ok(StartInput::Workflow(workflow::StartInput::Scheduled(
+            action,
+        ))),
         message => Err(message),
     }
 }

@@ -219,6 +219,7 @@ fn open_run(step: &mut Step<'_>, next: Next, base: WorkflowExecutionStartedEvent
         links: Vec::new(),
         awaits_parent: false,
         taken_messages: peer::taken_messages(step.state),
+        watcher: start.watcher.clone(),
         attributes,
     };
     let (run, ()) = open::open(opening, step.now, step.env, |step| {

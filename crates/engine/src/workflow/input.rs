@@ -199,6 +199,12 @@ pub enum Peer {
     ParentClosedRequestCancel(Sender),
     /// A child's chain has closed.
     ChildClosed(Box<ChildClosed>),
+    /// Start a schedule's action. Handled by the start door, not by an existing run.
+    StartScheduled(Box<StartScheduled>),
+    /// A schedule's overlap policy wants this chain to end.
+    StopAction(Box<StopAction>),
+    /// To a schedule: the chain that its action started has closed.
+    ActionClosed(Box<ActionClosed>),
     /// A child has waited for long to hear that its start is recorded: is it?
     ChildAwaits {
         /// The parent's event that asked for the child.
@@ -236,6 +242,59 @@ pub struct StartChild {
     pub request_id: String,
     /// Unset priority fields come from the parent.
     pub request: Box<StartWorkflowExecutionRequest>,
+}
+
+/// Who is told how a chain ends: a schedule, of one of its actions. Runs of a chain pass it on.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Watcher {
+    /// The schedule's id in the store. It is in the chain's own namespace.
+    #[prost(string, tag = "1")]
+    pub workflow_id: String,
+    /// The schedule's life, 16 bytes.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub run_id: bytes::Bytes,
+    /// The schedule's own number for the action.
+    #[prost(uint64, tag = "3")]
+    pub number: u64,
+}
+
+/// A schedule's action to start.
+#[derive(Clone, Debug)]
+pub struct StartScheduled {
+    /// Who wants it. Recognises a repeated start: no two actions have the same.
+    pub watcher: Watcher,
+    /// The workflow.
+    pub request: Box<StartWorkflowExecutionRequest>,
+}
+
+/// A schedule wants an action of its to end.
+#[derive(Clone, Debug)]
+pub struct StopAction {
+    /// The chain that is meant.
+    pub first_execution_run_id: String,
+    /// Why.
+    pub reason: String,
+    /// The schedule.
+    pub identity: String,
+    /// Recognises a repeated cancel request.
+    pub request_id: String,
+    /// Terminate it; otherwise cancel it.
+    pub terminate: bool,
+}
+
+/// How an action's chain ended.
+#[derive(Clone, Debug)]
+pub struct ActionClosed {
+    /// The schedule's own number for the action.
+    pub number: u64,
+    /// The first run of the chain.
+    pub first_execution_run_id: String,
+    /// Of the last run, as on the wire.
+    pub status: i32,
+    /// What it completed with.
+    pub result: Option<Payloads>,
+    /// What it failed with.
+    pub failure: Option<Failure>,
 }
 
 /// How a child's chain ended.

@@ -12,6 +12,7 @@ use proto::temporal::api::sdk::v1::UserMetadata;
 use proto::temporal::api::taskqueue::v1::TaskQueue;
 use uuid::Uuid;
 
+use super::input::Watcher;
 use super::record::{ChangeKind, Created};
 use super::state::State;
 use super::step::Step;
@@ -30,6 +31,7 @@ pub(crate) struct Opening {
     pub(crate) links: Vec<Link>,
     pub(crate) awaits_parent: bool,
     pub(crate) taken_messages: Vec<String>,
+    pub(crate) watcher: Option<Watcher>,
 }
 
 /// Opens a run and does `then` in the same record: a signal, the first workflow task.
@@ -47,6 +49,7 @@ pub(crate) fn open<T>(
         namespace: env.namespace.name.to_string(),
         taken_messages: opening.taken_messages,
         reset: None,
+        watcher: opening.watcher,
     };
     let event = HistoryEvent {
         event_id: 1,

@@ -10,6 +10,8 @@ use proto::temporal::api::common::v1::{Payloads, SearchAttributes};
 use proto::temporal::api::failure::v1::Failure;
 use proto::temporal::api::history::v1::HistoryEvent;
 
+use super::input::Watcher;
+
 /// One step's entry in the journal.
 #[derive(Clone, PartialEq, Message)]
 pub struct Record {
@@ -143,6 +145,9 @@ pub struct Created {
     /// The last messages that earlier runs of this workflow id took: one that comes again is recognised.
     #[prost(string, repeated, tag = "6")]
     pub taken_messages: Vec<String>,
+    /// Who is told how the chain ends, if anybody.
+    #[prost(message, optional, tag = "7")]
+    pub watcher: Option<Watcher>,
     /// It begins with the events of another run.
     #[prost(message, optional, tag = "40")]
     pub reset: Option<ResetFrom>,

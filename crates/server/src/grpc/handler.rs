@@ -271,6 +271,17 @@ macro_rules! has_token {
 }
 
 names_namespace!(
+    CountSchedulesRequest,
+    CreateScheduleRequest,
+    DeleteScheduleRequest,
+    DescribeScheduleRequest,
+    ListScheduleMatchingTimesRequest,
+    ListSchedulesRequest,
+    PatchScheduleRequest,
+    UpdateScheduleRequest,
+);
+
+names_namespace!(
     CountWorkersRequest,
     CountWorkflowExecutionsRequest,
     DeleteWorkflowExecutionRequest,

@@ -52,7 +52,7 @@ pub(super) fn info(record: &Record, limits: &Limits) -> NamespaceInfo {
             memo_size_limit_error: size(limits.memo_size_error),
             workflow_task_completion_size_limit_error: COMPLETION_SIZE_MAX,
         }),
-        supports_schedules: false,
+        supports_schedules: true,
     }
 }
 

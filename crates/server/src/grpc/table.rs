@@ -54,6 +54,9 @@ impl Table {
         for (name, handler) in methods.chain(super::operator_methods::methods()) {
             table.workflow.insert(name, method(name, "", true, handler));
         }
+        for (name, handler) in schedules() {
+            table.workflow.insert(name, method(name, "", true, handler));
+        }
         for (name, handler) in operator_service() {
             table
                 .operator
@@ -69,6 +72,27 @@ fn method(name: &'static str, prefix: &str, served: bool, handler: Handler) -> M
         served,
         handler,
     }
+}
+
+/// What is served of schedules.
+fn schedules() -> Vec<(&'static str, Handler)> {
+    use super::{
+        count_schedules, create_schedule, delete_schedule, describe_schedule,
+        list_schedule_matching_times, list_schedules, patch_schedule, update_schedule,
+    };
+    vec![
+        ("CreateSchedule", named(create_schedule::handle)),
+        ("DescribeSchedule", named(describe_schedule::handle)),
+        ("UpdateSchedule", named(update_schedule::handle)),
+        ("PatchSchedule", named(patch_schedule::handle)),
+        (
+            "ListScheduleMatchingTimes",
+            named(list_schedule_matching_times::handle),
+        ),
+        ("DeleteSchedule", named(delete_schedule::handle)),
+        ("ListSchedules", named(list_schedules::handle)),
+        ("CountSchedules", named(count_schedules::handle)),
+    ]
 }
 
 /// What is served of WorkflowService.

@@ -10,7 +10,9 @@ use engine::rejection::Rejection;
 use engine::time::Timestamp;
 use engine::workflow::{self, StartInput, State};
 use proto::temporal::api::query::v1::WorkflowQuery;
-use proto::temporal::api::workflowservice::v1::StartActivityExecutionRequest;
+use proto::temporal::api::workflowservice::v1::{
+    CreateScheduleRequest, StartActivityExecutionRequest,
+};
 use store::{Column, Filter, Store};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
@@ -149,8 +151,21 @@ impl Shards {
         let input = execution::StartInput::Activity(Box::new(request));
         match self.open(namespace, input).await?.reply {
             StartReply::Activity(reply) => Ok(reply),
-            StartReply::Workflow(_) => Err(of_another_kind()),
+            StartReply::Workflow(_) | StartReply::Schedule(_) => Err(of_another_kind()),
         }
+    }
+
+    /// CreateSchedule.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn create_schedule(
+        &self,
+        namespace: &Arc<Namespace>,
+        request: CreateScheduleRequest,
+    ) -> Result<(), CallError> {
+        let input = execution::StartInput::Schedule(Box::new(request));
+        self.open(namespace, input).await.map(drop)
     }
 
     /// Starts an execution of any kind.

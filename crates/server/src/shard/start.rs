@@ -46,7 +46,7 @@ impl Shard {
                         Some(TaskHistoryPlan::new(cell, task))
                     })
                 }
-                StartReply::Activity(_) => None,
+                StartReply::Activity(_) | StartReply::Schedule(_) => None,
             };
             Box::new(StartAnswer {
                 reply,

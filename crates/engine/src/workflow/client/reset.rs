@@ -204,6 +204,7 @@ fn created(
             request_id: request.request_id.clone(),
             origins,
         }),
+        watcher: start.watcher.clone(),
     }
 }
 

@@ -24,7 +24,7 @@ use crate::Env;
 use crate::ids::Now;
 use crate::rejection::Rejection;
 use crate::time::{duration, wire};
-use crate::workflow::input::StartChild;
+use crate::workflow::input::{StartChild, StartScheduled, Watcher};
 use crate::workflow::open::{self, Opening};
 use crate::workflow::peer;
 use crate::workflow::state::update::{is_of_update, update_id};
@@ -45,6 +45,8 @@ pub enum StartInput {
     UpdateWithStart(Box<StartWorkflowExecutionRequest>, Box<UpdateWorkflow>),
     /// A parent's wish.
     Child(Box<StartChild>),
+    /// A schedule's action.
+    Scheduled(Box<StartScheduled>),
 }
 
 impl StartInput {
@@ -54,6 +56,7 @@ impl StartInput {
             Self::Start(request) | Self::UpdateWithStart(request, _) => &request.workflow_id,
             Self::SignalWithStart(request) => &request.workflow_id,
             Self::Child(child) => &child.request.workflow_id,
+            Self::Scheduled(action) => &action.request.workflow_id,
         }
     }
 }
@@ -94,6 +97,8 @@ struct Wish {
     signal: Option<SignalWorkflowExecutionRequest>,
     child: Option<Box<StartChild>>,
     update: Option<Box<UpdateWorkflow>>,
+    /// The schedule whose action it is.
+    watcher: Option<Watcher>,
     conflict: Conflict,
     reuse: Reuse,
     /// What the current run has taken from other workflows.
@@ -165,6 +170,7 @@ impl From<StartInput> for Wish {
                 taken_messages: Vec::new(),
                 child: None,
                 update: None,
+                watcher: None,
             }
             .with_legacy_policy(),
             StartInput::UpdateWithStart(request, update) => Self {
@@ -189,6 +195,7 @@ impl From<StartInput> for Wish {
                     taken_messages: Vec::new(),
                     child: None,
                     update: None,
+                    watcher: None,
                 }
                 .with_legacy_policy()
             }
@@ -200,8 +207,19 @@ impl From<StartInput> for Wish {
                 taken_messages: Vec::new(),
                 child: Some(child),
                 update: None,
+                watcher: None,
             }
             .with_legacy_policy(),
+            StartInput::Scheduled(action) => Self {
+                conflict: Conflict::Fail,
+                reuse: reuse(action.request.workflow_id_reuse_policy),
+                start: *action.request,
+                signal: None,
+                taken_messages: Vec::new(),
+                child: None,
+                update: None,
+                watcher: Some(action.watcher),
+            },
         }
     }
 }
@@ -321,6 +339,9 @@ fn seen_before(state: &State, wish: &Wish) -> Option<StartReply> {
     {
         return Some(first_of_chain(state, &wish.start.request_id));
     }
+    if wish.watcher.is_some() && state.core.start.watcher == wish.watcher {
+        return Some(first_of_chain(state, &wish.start.request_id));
+    }
     let request_id = wish.start.request_id.as_str();
     let seen = state.request_ids.get(request_id)?;
     let started = *state.core.start.request_id == *request_id;
@@ -348,7 +369,7 @@ fn is_asked_for_by(state: &State, child: &StartChild) -> bool {
         && start.parent_initiated_event_id == child.parent.initiated_event_id
 }
 
-/// The parent knows a child by the first run of its chain.
+/// A parent knows a child, and a schedule an action, by the first run of its chain.
 fn first_of_chain(state: &State, request_id: &str) -> StartReply {
     let mut reply = reply_for(state, request_id, true);
     if let Ok(first) = Uuid::parse_str(&reply.first_execution_run_id) {
@@ -516,6 +537,7 @@ fn open_new(wish: Wish, run_id: Option<Uuid>, now: &mut Now, env: Env<'_>) -> St
         links: request.links.clone(),
         awaits_parent,
         taken_messages: wish.taken_messages,
+        watcher: wish.watcher,
         attributes: started_attributes(
             request,
             wish.child.as_deref(),

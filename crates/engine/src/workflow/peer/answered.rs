@@ -45,7 +45,8 @@ pub(crate) fn answered(
         OutboxEntry::ChildAwaits => parent_answered(&mut step, answer),
         OutboxEntry::ParentReady { .. }
         | OutboxEntry::ParentClosed(_)
-        | OutboxEntry::ChildClosed => {}
+        | OutboxEntry::ChildClosed
+        | OutboxEntry::ActionClosed => {}
     }
     step.done(Reply::Done)
 }

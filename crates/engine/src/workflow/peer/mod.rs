@@ -1,6 +1,7 @@
 //! Messages between runs: what a queued one says, and what a received one does (DESIGN section 2,
 //! "between executions"; behaviour, section 6.6).
 
+mod action;
 mod answered;
 mod child_closed;
 mod received;
@@ -30,12 +31,14 @@ use crate::ids::EventId;
 pub fn answer_for_missing(message: &Peer) -> PeerAnswer {
     match message {
         // A start never misses: it makes its receiver.
-        Peer::StartChild(_) => PeerAnswer::ChildAlreadyExists,
+        Peer::StartChild(_) | Peer::StartScheduled(_) => PeerAnswer::ChildAlreadyExists,
         Peer::Signal { .. } | Peer::RequestCancel { .. } => PeerAnswer::NotFound,
         Peer::ParentReady
         | Peer::ParentClosedTerminate(_)
         | Peer::ParentClosedRequestCancel(_)
-        | Peer::ChildClosed(_) => PeerAnswer::Taken,
+        | Peer::ChildClosed(_)
+        | Peer::StopAction(_)
+        | Peer::ActionClosed(_) => PeerAnswer::Taken,
         Peer::ChildAwaits { .. } => PeerAnswer::NotFound,
     }
 }
@@ -79,6 +82,7 @@ pub(crate) fn message(state: &State, seq: u64, entry: &OutboxEntry) -> Option<Se
         OutboxEntry::ParentClosed(id) => parent_closed(state, seq, *id),
         OutboxEntry::ChildClosed => child_closed(state, seq),
         OutboxEntry::ChildAwaits => child_awaits(state, seq),
+        OutboxEntry::ActionClosed => action::closed(state, seq),
     }
 }
 

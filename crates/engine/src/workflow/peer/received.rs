@@ -4,7 +4,7 @@
 use proto::temporal::api::common::v1::WorkflowExecution;
 use proto::temporal::api::workflowservice::v1::SignalWorkflowExecutionRequest;
 
-use super::child_closed;
+use super::{action, child_closed};
 use crate::ids::EventId;
 use crate::rejection::Rejection;
 use crate::workflow::client::{request_cancel, signal, terminate};
@@ -18,7 +18,7 @@ use crate::workflow::transition::{Reply, Transition};
 pub(crate) fn received(mut step: Step<'_>, message: Peer) -> Result<Transition, Rejection> {
     let answer = match message {
         // The start door takes these; one that comes here finds the child there already.
-        Peer::StartChild(_) => PeerAnswer::ChildAlreadyExists,
+        Peer::StartChild(_) | Peer::StartScheduled(_) => PeerAnswer::ChildAlreadyExists,
         Peer::ParentReady => {
             parent_ready(&mut step);
             PeerAnswer::Taken
@@ -56,6 +56,12 @@ pub(crate) fn received(mut step: Step<'_>, message: Peer) -> Result<Transition, 
             child_closed::record(&mut step, *closed);
             PeerAnswer::Taken
         }
+        Peer::StopAction(wish) => {
+            action::stop(&mut step, *wish);
+            PeerAnswer::Taken
+        }
+        // Only schedules are told; a workflow has nothing to do with it.
+        Peer::ActionClosed(_) => PeerAnswer::Taken,
         Peer::ChildAwaits {
             initiated_event_id,
             execution,

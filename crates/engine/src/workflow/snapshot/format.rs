@@ -233,6 +233,7 @@ impl Snapshot {
                 namespace: start.namespace.to_string(),
                 taken_messages: Vec::new(),
                 reset: start.reset.clone(),
+                watcher: start.watcher.clone(),
             }),
             first_event: Some(HistoryEvent {
                 event_time: Some(start.original_time.to_proto()),

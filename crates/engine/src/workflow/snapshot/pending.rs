@@ -310,7 +310,7 @@ impl ChildEntry {
 pub(super) struct OutboxMessage {
     #[prost(uint64, tag = "1")]
     seq: u64,
-    #[prost(oneof = "OutboxKind", tags = "2, 3, 4, 5, 6, 7, 8")]
+    #[prost(oneof = "OutboxKind", tags = "2, 3, 4, 5, 6, 7, 8, 9")]
     kind: Option<OutboxKind>,
 }
 
@@ -331,6 +331,8 @@ enum OutboxKind {
     ChildClosed(bool),
     #[prost(bool, tag = "8")]
     ChildAwaits(bool),
+    #[prost(bool, tag = "9")]
+    ActionClosed(bool),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -361,6 +363,7 @@ impl OutboxMessage {
             OutboxEntry::ParentClosed(id) => OutboxKind::ParentClosed(*id),
             OutboxEntry::ChildClosed => OutboxKind::ChildClosed(true),
             OutboxEntry::ChildAwaits => OutboxKind::ChildAwaits(true),
+            OutboxEntry::ActionClosed => OutboxKind::ActionClosed(true),
         };
         Self {
             seq: *seq,
@@ -381,6 +384,7 @@ impl OutboxMessage {
             OutboxKind::ParentClosed(id) => OutboxEntry::ParentClosed(id),
             OutboxKind::ChildClosed(_) => OutboxEntry::ChildClosed,
             OutboxKind::ChildAwaits(_) => OutboxEntry::ChildAwaits,
+            OutboxKind::ActionClosed(_) => OutboxEntry::ActionClosed,
         };
         Some((self.seq, entry))
     }

@@ -396,6 +396,9 @@ impl State {
         if has_parent && self.successor_run_id().is_none() {
             self.post(OutboxEntry::ChildClosed);
         }
+        if self.core.start.watcher.is_some() && self.successor_run_id().is_none() {
+            self.post(OutboxEntry::ActionClosed);
+        }
     }
 
     /// Undelivered messages still go out. Only a child that the closing completion itself asked for is not

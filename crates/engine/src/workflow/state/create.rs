@@ -105,6 +105,7 @@ impl State {
                 run_timeout,
                 execution_timeout,
                 namespace: created.namespace.as_str().into(),
+                watcher: created.watcher.clone(),
                 attributes,
             }),
         };

@@ -30,7 +30,7 @@ use uuid::Uuid;
 use crate::ids::EventId;
 use crate::time::Timestamp;
 use crate::workflow::command::camel;
-use crate::workflow::input::Peer;
+use crate::workflow::input::{Peer, Watcher};
 use crate::workflow::record::ResetFrom;
 use activity::{Activity, Pause};
 use child::Child;
@@ -227,6 +227,8 @@ pub struct Start {
     pub execution_timeout: Duration,
     /// The namespace's name.
     pub namespace: Arc<str>,
+    /// Who is told how the chain ends, if anybody.
+    pub watcher: Option<Watcher>,
 }
 
 /// Known in memory only.

@@ -30,6 +30,8 @@ pub enum OutboxEntry {
     ParentClosed(EventId),
     /// This run closed and ends its chain: tell the parent.
     ChildClosed,
+    /// This run closed and ends its chain: tell the schedule that started it.
+    ActionClosed,
     /// This run waits for its parent: ask whether it is still wanted.
     ChildAwaits,
 }

@@ -385,6 +385,9 @@ fn message(line: &mut Line, send: &Send) {
         Peer::ParentClosedRequestCancel(_) => "ParentClosedRequestCancel",
         Peer::ChildClosed(_) => "ChildClosed",
         Peer::ChildAwaits { .. } => "ChildAwaits",
+        Peer::StartScheduled(_) => "StartScheduled",
+        Peer::StopAction(_) => "StopAction",
+        Peer::ActionClosed(_) => "ActionClosed",
     };
     line.0 = format!("send {name}");
     line.text("seq", &send.seq.to_string());
