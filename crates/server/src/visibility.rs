@@ -17,7 +17,7 @@ use proto::temporal::api::workflow::v1::WorkflowExecutionInfo;
 use proto::temporal::api::workflowservice::v1::CountWorkflowExecutionsResponse;
 use proto::temporal::api::workflowservice::v1::count_workflow_executions_response::AggregationGroup;
 use serde_json::json;
-use store::{AttributeType, Column, Comparison, ExecutionKey, Filter, Row, Store, Value};
+use store::{AttributeType, Column, Comparison, ExecutionKey, Filter, OrderBy, Row, Store, Value};
 use uuid::Uuid;
 
 use crate::error::WireError;
@@ -31,6 +31,22 @@ const PAGE_SIZE_MAX: usize = 1000;
 /// INVALID_ARGUMENT with the documented texts (behaviour, section 9.1).
 pub fn filter(query: &str, namespace: &Namespace) -> Result<Filter, WireError> {
     parse(query, namespace).map(|query| expression(query.filter))
+}
+
+/// The filter and the order that a list's query asks for. An empty order is the default one.
+///
+/// # Errors
+/// As [`filter`].
+pub fn filter_and_order(
+    query: &str,
+    namespace: &Namespace,
+) -> Result<(Filter, Vec<OrderBy>), WireError> {
+    let query = parse(query, namespace)?;
+    let order = query.order_by.into_iter().map(|by| OrderBy {
+        column: column(by.field),
+        descending: by.descending,
+    });
+    Ok((expression(query.filter), order.collect()))
 }
 
 /// A query about schedules that live. Queries know a schedule by its own id, rows by that of an execution.
@@ -200,6 +216,11 @@ fn expression(expression: Expr) -> Filter {
         Expr::And(parts) => Filter::And(all(parts)),
         Expr::Or(parts) => Filter::Or(all(parts)),
         Expr::Not(part) => Filter::Not(Box::new(self::expression(*part))),
+        Expr::Compare {
+            field: field @ Field::System(SystemField::ExecutionStatus),
+            op: CompareOp::Eq,
+            value: visibility::Value::Int(status),
+        } => of_status(field, status),
         Expr::Compare { field, op, value } => Filter::Compare {
             column: column(field),
             op: match op {
@@ -240,6 +261,26 @@ fn expression(expression: Expr) -> Filter {
                 },
             }
         }
+    }
+}
+
+/// Rows of a status, and whether they are open, which the status says already: the store's indexes need it
+/// said.
+fn of_status(field: Field, status: i64) -> Filter {
+    let is = Filter::Compare {
+        column: column(field),
+        op: Comparison::Eq,
+        value: Value::Int(status),
+    };
+    let is_open = Filter::IsNull(Column::CloseTime);
+    let open = [
+        WorkflowExecutionStatus::Running,
+        WorkflowExecutionStatus::Paused,
+    ];
+    if open.iter().any(|known| i64::from(*known as i32) == status) {
+        Filter::And(vec![is, is_open])
+    } else {
+        Filter::And(vec![is, Filter::Not(Box::new(is_open))])
     }
 }
 
@@ -343,7 +384,22 @@ pub async fn list(
     token: &Bytes,
     page_size: i32,
 ) -> Result<(Vec<WorkflowExecutionInfo>, Bytes), WireError> {
-    let (rows, next) = page(store, namespace, filter, token, page_size).await?;
+    list_in_order(store, namespace, filter, &[], token, page_size).await
+}
+
+/// As [`list`], in another order than the default one.
+///
+/// # Errors
+/// As [`list`]; also for the token of another order.
+pub async fn list_in_order(
+    store: &dyn Store,
+    namespace: Uuid,
+    filter: &Filter,
+    order: &[OrderBy],
+    token: &Bytes,
+    page_size: i32,
+) -> Result<(Vec<WorkflowExecutionInfo>, Bytes), WireError> {
+    let (rows, next) = page_in_order(store, namespace, filter, order, token, page_size).await?;
     let shown = rows.into_iter().map(|(key, row)| info(&key, row));
     Ok((shown.collect(), next))
 }
@@ -359,12 +415,23 @@ pub async fn page(
     token: &Bytes,
     page_size: i32,
 ) -> Result<(Vec<(ExecutionKey, Row)>, Bytes), WireError> {
+    page_in_order(store, namespace, filter, &[], token, page_size).await
+}
+
+async fn page_in_order(
+    store: &dyn Store,
+    namespace: Uuid,
+    filter: &Filter,
+    order: &[OrderBy],
+    token: &Bytes,
+    page_size: i32,
+) -> Result<(Vec<(ExecutionKey, Row)>, Bytes), WireError> {
     let limit = match usize::try_from(page_size) {
         Ok(size) if (1..=PAGE_SIZE_MAX).contains(&size) => size,
         _ => PAGE_SIZE_MAX,
     };
     let after = (!token.is_empty()).then_some(token.as_ref());
-    let page = store.list(namespace, filter, &[], after, limit).await?;
+    let page = store.list(namespace, filter, order, after, limit).await?;
     Ok((page.rows, page.next.map(Bytes::from).unwrap_or_default()))
 }
 
@@ -482,7 +549,17 @@ mod tests {
             ("WorkflowId = 'a'", text_is(Column::WorkflowId, "a".into())),
             (
                 "ExecutionStatus = 'Running'",
-                status_is(WorkflowExecutionStatus::Running),
+                Filter::And(vec![
+                    status_is(WorkflowExecutionStatus::Running),
+                    Filter::IsNull(Column::CloseTime),
+                ]),
+            ),
+            (
+                "ExecutionStatus = 'Failed'",
+                Filter::And(vec![
+                    status_is(WorkflowExecutionStatus::Failed),
+                    Filter::Not(Box::new(Filter::IsNull(Column::CloseTime))),
+                ]),
             ),
             ("K = 'x'", equal(keyword(), Value::Text("x".into()))),
             ("K IS NULL", Filter::IsNull(keyword())),
@@ -515,6 +592,20 @@ mod tests {
         assert_eq!(
             unknown.message,
             "invalid query: invalid search attribute: Nope"
+        );
+    }
+
+    #[test]
+    fn lists_may_have_an_order() {
+        let query = "WorkflowId = 'a' ORDER BY K DESC, StartTime";
+        let (filter, order) = filter_and_order(query, &namespace()).unwrap();
+        assert_eq!(filter, text_is(Column::WorkflowId, "a".into()));
+        let by = |column, descending| OrderBy { column, descending };
+        let keyword = Column::Attribute("K".into(), AttributeType::Keyword);
+        assert_eq!(order, [by(keyword, true), by(Column::StartTime, false)]);
+        assert_eq!(
+            filter_and_order("", &namespace()),
+            Ok((Filter::True, vec![]))
         );
     }
 

@@ -3,8 +3,8 @@
 //! `cargo run --release -p steadfast-store --example bytes_written -- FOLDER [WORKFLOWS]
 //! [IN_FLIGHT] [QUEUED] [TICK]`
 //!
-//! Each workflow has five transitions: it begins (row and wake), three records come, it closes (row
-//! and wake, for retention). `IN_FLIGHT` of them are open at a time, in random order; `QUEUED`
+//! Each workflow has five transitions: it begins (row and wake), three records come (the first with the
+//! row), it closes (row and wake, for retention). `IN_FLIGHT` of them are open at a time, in random order; `QUEUED`
 //! transitions wait for their commit at a time, so about half as many share one. With `TICK` 1
 //! every transition moves the wake.
 
@@ -21,7 +21,8 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use steadfast_store::{
-    Answer, Batch, Bytes, ExecutionKey, Filter, NewRecord, Row, SqliteStore, Store, Uuid, Write,
+    Answer, AttributeValue, Batch, Bytes, ExecutionKey, Filter, NewRecord, Row, SqliteStore, Store,
+    Uuid, Write,
 };
 
 use support::wait;
@@ -51,7 +52,7 @@ struct Workflow {
     start_time: i64,
 }
 
-fn row(workflow: &Workflow, close_time: Option<i64>) -> Row {
+fn row(workflow: &Workflow, close_time: Option<i64>, worked_on: bool) -> Row {
     Row {
         current: true,
         status: if close_time.is_some() { 2 } else { 1 },
@@ -67,9 +68,16 @@ fn row(workflow: &Workflow, close_time: Option<i64>) -> Row {
         root: (workflow.key.workflow_id.clone(), workflow.key.run_id),
         memo: Bytes::new(),
         search_attributes: Bytes::new(),
-        attributes: Vec::new(),
+        attributes: match worked_on {
+            true => vec![("BuildIds".into(), build_ids())],
+            false => Vec::new(),
+        },
         division: None,
     }
+}
+
+fn build_ids() -> AttributeValue {
+    AttributeValue::KeywordList(vec!["unversioned".into()])
 }
 
 /// The next transition of a workflow; the sizes are those of a workflow with one activity.
@@ -83,12 +91,17 @@ fn transition(workflow: &mut Workflow, now: i64, tick: bool) -> Write {
     });
     match workflow.seq {
         1 => {
-            write.row = Some(row(workflow, None));
+            write.row = Some(row(workflow, None, false));
             write.wake_at = Some(Some(0));
         }
         5 => {
-            write.row = Some(row(workflow, Some(now)));
+            write.row = Some(row(workflow, Some(now), true));
             write.wake_at = Some(Some(now + 86_400_000_000_000));
+        }
+        // The first completed workflow task: the build that it ran on is known.
+        2 => {
+            write.row = Some(row(workflow, None, true));
+            write.wake_at = tick.then_some(Some(now + 10_000_000_000));
         }
         _ if tick => write.wake_at = Some(Some(now + 10_000_000_000)),
         _ => {}

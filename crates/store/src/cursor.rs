@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::error::StoreError;
 use crate::filter::{Kind, OrderBy, Value};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Where a page ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,8 +18,10 @@ pub(crate) struct Cursor {
 }
 
 impl Cursor {
-    pub(crate) fn encode(&self) -> Vec<u8> {
+    /// The cursor for clients. It holds on to its order: in another it means nothing.
+    pub(crate) fn encode(&self, order: &[OrderBy]) -> Vec<u8> {
         let mut out = vec![VERSION];
+        out.extend_from_slice(&fingerprint(order));
         out.extend_from_slice(self.run_id.as_bytes());
         for value in &self.values {
             match value {
@@ -43,6 +45,16 @@ impl Cursor {
     }
 }
 
+/// Tells orders apart (FNV-1a over how they are written).
+fn fingerprint(order: &[OrderBy]) -> [u8; 4] {
+    let hash = format!("{order:?}")
+        .bytes()
+        .fold(0x811C_9DC5, |hash: u32, byte| {
+            (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+        });
+    hash.to_be_bytes()
+}
+
 fn put(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
     out.push(tag);
     out.extend_from_slice(bytes);
@@ -53,6 +65,9 @@ fn parse(bytes: &[u8], order: &[OrderBy]) -> Option<Cursor> {
     let [VERSION] = take::<1>(rest)? else {
         return None;
     };
+    if take(rest)? != fingerprint(order) {
+        return None;
+    }
     let run_id = Uuid::from_bytes(take(rest)?);
     let values = order
         .iter()

@@ -140,6 +140,15 @@ fn pause_info(state: &State) -> Option<Vec<String>> {
     (!entries.is_empty()).then_some(entries)
 }
 
+/// What of a run decides which builds it is said to have been worked on by.
+pub(crate) fn builds(core: &Core) -> (bool, Option<&str>) {
+    let stamp = core.worker_version.as_deref();
+    (
+        core.previous_started_event_id > 0,
+        stamp.map(|stamp| stamp.build_id.as_str()),
+    )
+}
+
 /// After five failed attempts the run says so of itself (behaviour, section 4.5).
 fn reported_problems(state: &State) -> Option<Vec<String>> {
     let problem = state.core.workflow_task_problem.as_ref()?;

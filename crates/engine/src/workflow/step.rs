@@ -534,7 +534,8 @@ impl<'a> Step<'a> {
         let reported = index_row::reports_problems(&self.saved)
             != index_row::reports_problems(&self.state.core);
         let paused = self.saved.paused_activities != self.state.core.paused_activities
-            || self.saved.status != self.state.core.status;
+            || self.saved.status != self.state.core.status
+            || index_row::builds(&self.saved) != index_row::builds(&self.state.core);
         let record = self.take_record();
         if record.is_some() {
             self.state.core.seq += 1;

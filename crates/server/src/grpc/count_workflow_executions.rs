@@ -1,4 +1,4 @@
-//! CountWorkflowExecutions, in all or by status.
+//! CountWorkflowExecutions, in all or in groups.
 
 use proto::temporal::api::workflowservice::v1::{
     CountWorkflowExecutionsRequest, CountWorkflowExecutionsResponse,

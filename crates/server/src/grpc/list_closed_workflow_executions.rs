@@ -19,11 +19,8 @@ pub(super) async fn handle(
     let NamespaceCall {
         request, namespace, ..
     } = call;
-    let is_not = |status| Filter::Not(Box::new(visibility::status_is(status)));
-    let mut all = vec![
-        is_not(WorkflowExecutionStatus::Running),
-        is_not(WorkflowExecutionStatus::Paused),
-    ];
+    let is_open = Filter::IsNull(Column::CloseTime);
+    let mut all = vec![Filter::Not(Box::new(is_open))];
     all.extend(visibility::started_within(
         request.start_time_filter.as_ref(),
         Column::CloseTime,

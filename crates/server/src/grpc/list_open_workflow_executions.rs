@@ -1,6 +1,5 @@
 //! ListOpenWorkflowExecutions: the legacy list of open runs.
 
-use proto::temporal::api::enums::v1::WorkflowExecutionStatus;
 use proto::temporal::api::workflowservice::v1::list_open_workflow_executions_request::Filters;
 use proto::temporal::api::workflowservice::v1::{
     ListOpenWorkflowExecutionsRequest, ListOpenWorkflowExecutionsResponse,
@@ -19,11 +18,7 @@ pub(super) async fn handle(
     let NamespaceCall {
         request, namespace, ..
     } = call;
-    // A paused run is open, too.
-    let mut all = vec![Filter::Or(vec![
-        visibility::status_is(WorkflowExecutionStatus::Running),
-        visibility::status_is(WorkflowExecutionStatus::Paused),
-    ])];
+    let mut all = vec![Filter::IsNull(Column::CloseTime)];
     all.extend(visibility::started_within(
         request.start_time_filter.as_ref(),
         Column::StartTime,

@@ -18,12 +18,13 @@ pub(super) async fn list(
     let NamespaceCall {
         request, namespace, ..
     } = call;
-    let filter = visibility::filter(&request.query, &namespace)?;
+    let (filter, order) = visibility::filter_and_order(&request.query, &namespace)?;
     let store = server.node.store.as_ref();
-    let page = visibility::list(
+    let page = visibility::list_in_order(
         store,
         namespace.id,
         &filter,
+        &order,
         &request.next_page_token,
         request.page_size,
     );
@@ -41,12 +42,13 @@ pub(super) async fn scan(
     let NamespaceCall {
         request, namespace, ..
     } = call;
-    let filter = visibility::filter(&request.query, &namespace)?;
+    let (filter, order) = visibility::filter_and_order(&request.query, &namespace)?;
     let store = server.node.store.as_ref();
-    let page = visibility::list(
+    let page = visibility::list_in_order(
         store,
         namespace.id,
         &filter,
+        &order,
         &request.next_page_token,
         request.page_size,
     );

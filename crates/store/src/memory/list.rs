@@ -117,7 +117,7 @@ impl Tables {
         let next = found
             .last()
             .filter(|_| more)
-            .map(|(cursor, _)| cursor.encode());
+            .map(|(cursor, _)| cursor.encode(&order));
         let row =
             |(_, execution): (Cursor, &Execution)| (execution.key.clone(), execution.row.clone());
         Ok(Page {

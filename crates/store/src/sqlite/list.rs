@@ -229,7 +229,7 @@ impl List {
         let mut rows = statement.query(params_from_iter(&sql.params))?;
         while let Some(row) = rows.next()? {
             if found.page.rows.len() == self.limit {
-                found.page.next = found.last.take().map(|cursor| cursor.encode());
+                found.page.next = found.last.take().map(|cursor| cursor.encode(&self.order));
                 break;
             }
             let (key, index_row, _) = read(row)?;

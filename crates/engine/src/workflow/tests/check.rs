@@ -49,13 +49,11 @@ fn differing(one: &str, other: &str) -> Result<(), Broken> {
     Err(differing.join("; "))
 }
 
-/// What lists show of a run. The builds that worked on it are shown from its next change on.
+/// What lists show of a run.
 pub(super) fn listed(state: &State, namespace: &Namespace) -> String {
     let mut row = workflow::row(state, namespace);
-    row.search_attributes = Default::default();
     // Answers to its last messages come after a run's close.
     row.state_transition_count = 0;
-    row.attributes.retain(|(name, _)| name != "BuildIds");
     format!("{row:?}")
 }
 
