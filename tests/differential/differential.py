@@ -17,7 +17,7 @@ from known import reason
 from plan import plan
 from play import Player
 
-SHOWN = 40
+SHOWN = 12
 COMMON = 40
 
 

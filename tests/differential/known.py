@@ -14,6 +14,12 @@ KNOWN = [
         "a closed run has no pending workflow task here; the reference shows the one that termination left",
     ),
     (
+        r".*\.workflowExecutionSignaledEventAttributes\.requestId",
+        r"'#\d+'",
+        r"'#\d+:\d+:0'",
+        "a signal from another workflow has a request id that is the same at every delivery",
+    ),
+    (
         r".*: described\.workflowExecutionInfo\.autoResetPoints\.points\.\d+\.expireTime",
         r"'TIME'",
         r"None",

@@ -131,8 +131,14 @@ fn extended(state: &State) -> WorkflowExecutionExtendedInfo {
                     || **id == core.start.request_id
             })
             .map(|(id, seen)| {
+                let started = **id == *core.start.request_id;
                 let info = RequestIdInfo {
-                    event_type: seen.event_type,
+                    // A signal that shares its id with the start gives its event's id, not its type.
+                    event_type: if started {
+                        EventType::WorkflowExecutionStarted as i32
+                    } else {
+                        seen.event_type
+                    },
                     event_id: seen.event_id,
                     buffered: seen.event_id == 0,
                 };
@@ -180,7 +186,7 @@ fn pending_activity(activity: &Activity, now: Timestamp) -> PendingActivityInfo 
         maximum_attempts: activity
             .retry_policy()
             .map_or(0, |policy| policy.maximum_attempts),
-        scheduled_time: (!started).then(|| activity.scheduled_time.to_proto()),
+        scheduled_time: Some(activity.scheduled_time.to_proto()),
         expiration_time: activity.expires_at().map(Timestamp::to_proto),
         last_failure: activity.last_failure.as_deref().cloned(),
         last_worker_identity: activity.last_identity.to_string(),

@@ -411,6 +411,9 @@ fn unserved(name: &'static str) -> Handler {
 }
 
 #[cfg(test)]
+mod coverage;
+
+#[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
@@ -428,50 +431,6 @@ mod tests {
         assert_eq!(
             known,
             proto::OPERATOR_SERVICE_METHODS.iter().copied().collect()
-        );
-    }
-
-    /// The table of the documentation says what the dispatch table says.
-    #[test]
-    fn the_documented_coverage_is_the_real_one() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/api-coverage.md");
-        let table = Table::new();
-        let mut expected = String::new();
-        for (service, names, methods) in [
-            (
-                "WorkflowService",
-                proto::WORKFLOW_SERVICE_METHODS,
-                &table.workflow,
-            ),
-            (
-                "OperatorService",
-                proto::OPERATOR_SERVICE_METHODS,
-                &table.operator,
-            ),
-        ] {
-            let served = methods.values().filter(|method| method.served).count();
-            expected += &format!(
-                "\n## {service}: {served} of {} served\n\n| RPC | state |\n|---|---|\n",
-                names.len()
-            );
-            for name in names {
-                let state = if methods[name].served {
-                    "served"
-                } else {
-                    "not served"
-                };
-                expected += &format!("| {name} | {state} |\n");
-            }
-        }
-        let document = std::fs::read_to_string(path).unwrap();
-        let (head, body) = document.split_once("<!-- generated -->\n").unwrap();
-        if std::env::var_os("UPDATE_DOCS").is_some() {
-            std::fs::write(path, format!("{head}<!-- generated -->\n{expected}")).unwrap();
-            return;
-        }
-        assert_eq!(
-            body, expected,
-            "run this test with UPDATE_DOCS=1 and read the difference"
         );
     }
 }
