@@ -17,6 +17,7 @@ LEFT_OUT = {
     "taskId",
     "eventTime",
     "taskToken",
+    "backlogCountHint",
     "nextPageToken",
     "historySizeBytes",
     "stateTransitionCount",

@@ -14,7 +14,7 @@ import commands as c
 import history
 from client import Client, Error, payloads
 from normal import Names
-from plan import failure
+from plan import SOON, failure
 
 # What the server does on its own account is over once nothing has changed for so long, in seconds.
 QUIET = 0.25
@@ -325,6 +325,8 @@ class Player:
 
     def finish(self):
         """The histories of all runs, what Describe says of the last ones, and what lists show."""
+        self.wait(SOON + 0.4)
+        self.settle()
         for role in ("a", "b"):
             listed = self.call("ListWorkflowExecutions", query=f"WorkflowId = '{self.workflow_id(role)}'")
             runs = sorted(listed.executions, key=lambda run: run.start_time.ToNanoseconds())

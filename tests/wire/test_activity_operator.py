@@ -299,6 +299,23 @@ def test_what_all_commands_check(w, rpc):
             w.call(rpc, workflow_id=w.id, activity_id="a", run_id=w.run_id)
 
 
+def test_options_by_type(w):
+    """The older call changes all activities of a type."""
+    w.begin(c.activity("a", type_="Pay"), c.activity("b", type_="Pay"), c.activity("c", type_="Ship"))
+    w.call(
+        "UpdateActivityOptions",
+        execution=w.execution(),
+        type="Pay",
+        activity_options={"start_to_close_timeout": seconds(7)},
+        update_mask={"paths": ["start_to_close_timeout"]},
+    )
+    changed = {
+        activity.activity_id: activity.activity_options.start_to_close_timeout.seconds
+        for activity in w.describe().pending_activities
+    }
+    assert changed == {"a": 7, "b": 7, "c": 60}
+
+
 @pytest.mark.parametrize("rpc", ["PauseActivity", "UnpauseActivity", "ResetActivity"])
 def test_what_the_older_commands_check(w, rpc):
     w.begin(c.activity("a"))

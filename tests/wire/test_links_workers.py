@@ -57,6 +57,7 @@ def test_worker_heartbeats(w):
     w.call("RecordWorkerHeartbeat", identity="me", worker_heartbeat=[beat])
     answer = w.call("ListWorkers", query=f"TaskQueue = '{w.queue}'")
     assert [i.worker_heartbeat.worker_instance_key for i in answer.workers_info] == [key]
+    assert w.call("CountWorkers", query=f"TaskQueue = '{w.queue}'").count == 1
     found = w.call("DescribeWorker", worker_instance_key=key).worker_info.worker_heartbeat
     assert (found.worker_identity, found.task_queue) == ("me", w.queue)
 

@@ -346,8 +346,8 @@ fn seen_before(state: &State, wish: &Wish) -> Option<StartReply> {
     let seen = state.request_ids.get(request_id)?;
     let started = *state.core.start.request_id == *request_id;
     let signaled = seen.event_type == EventType::WorkflowExecutionSignaled as i32;
-    if wish.signal.is_some() && !signaled && state.is_open() {
-        // A start took it, but never a signal: this one is news to the run that is open.
+    if wish.signal.is_some() && !signaled {
+        // A start took it, but never a signal: this one is news.
         return None;
     }
     let unrelated = is_of_update(seen.event_type) || (signaled && wish.signal.is_none());
