@@ -6,6 +6,7 @@
 
 use std::time::{Duration, Instant};
 
+use engine::deployment::Routing;
 use engine::ids::Now;
 use engine::limits::Limits;
 use engine::time::{Timestamp, wire};
@@ -172,6 +173,7 @@ impl Bench {
         let env = Env {
             namespace: &namespace,
             limits: &limits,
+            routing: &Routing::default(),
         };
         let outcome = start(None, StartInput::Start(Box::new(request)), &mut now, env);
         let new_run = outcome.ok().and_then(|outcome| outcome.new_run);
@@ -206,6 +208,7 @@ impl Bench {
         let env = Env {
             namespace: &self.namespace,
             limits: &self.limits,
+            routing: &Routing::default(),
         };
         let transition = handle(&mut self.state, input, &mut now, env)?;
         self.task_id = now.task_id;
@@ -239,6 +242,8 @@ impl Bench {
             request_id: self.claim.to_string(),
             identity: "worker".to_owned(),
             sticky: false,
+            version: None,
+            directive: None,
         };
         match self.step(Input::StartWorkflowTask(claim)) {
             Reply::WorkflowTask(task) => *task,
@@ -291,6 +296,8 @@ impl Bench {
                 stamp: activity.stamp,
                 request_id: self.claim.to_string(),
                 identity: "worker".to_owned(),
+                version: None,
+                directive: None,
             });
         let Some(claim) = claim else { return };
         let task = match self.step(Input::StartActivityTask(claim)) {

@@ -7,6 +7,7 @@
 //! - [`execution`]: one door to executions of every kind, and how to add a kind.
 //! - [`workflow`]: the workflow machine, the largest part. [`activity`]: standalone activities.
 //! - [`schedule`]: the schedule machine: when to start which workflow.
+//! - [`deployment`]: worker deployments: their versions, and which of them a task goes to.
 //! - [`matching`]: pairs ready tasks with waiting pollers.
 //! - [`nexus`]: endpoints, callbacks, and the protocol's failures and links.
 //! - [`visibility`]: list filters, from text to a tree.
@@ -20,6 +21,7 @@
 pub mod activity;
 pub mod batch;
 pub mod cron;
+pub mod deployment;
 pub mod execution;
 pub mod field_mask;
 pub mod ids;
@@ -61,6 +63,8 @@ pub struct Env<'a> {
     pub namespace: &'a Namespace,
     /// The limits in force.
     pub limits: &'a limits::Limits,
+    /// Where the namespace's deployments send tasks.
+    pub routing: &'a deployment::Routing,
 }
 
 impl Env<'_> {

@@ -24,6 +24,10 @@ pub enum Rejection {
     /// The caller may not do this: PERMISSION_DENIED.
     #[error("{0}")]
     PermissionDenied(String),
+    /// A namespace has as many deployments, versions or task queues as it may: RESOURCE_EXHAUSTED,
+    /// cause WORKER_DEPLOYMENT_LIMITS.
+    #[error("{0}")]
+    WorkerDeploymentLimit(String),
     /// Not served: UNIMPLEMENTED.
     #[error("{0}")]
     Unimplemented(String),

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use engine::cron::duration;
+use engine::deployment::DrainagePace;
 use engine::limits::Limits;
 use serde_json::Value;
 
@@ -14,6 +15,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How long a history read waits for news.
     pub history_wait: Duration,
+    /// How often versions that drain are looked at.
+    pub drainage: DrainagePace,
 }
 
 impl Default for Settings {
@@ -21,6 +24,7 @@ impl Default for Settings {
         Self {
             limits: Limits::default(),
             history_wait: Duration::from_secs(20),
+            drainage: DrainagePace::default(),
         }
     }
 }
@@ -117,6 +121,12 @@ impl Settings {
             }
             "frontend.maxexecutioncountbatchoperationpernamespace" => {
                 limits.batch_executions_max = size()?;
+            }
+            "matching.wv.versiondrainagestatusvisibilitygraceperiod" => {
+                self.drainage.grace = span()?;
+            }
+            "matching.wv.versiondrainagestatusrefreshinterval" => {
+                self.drainage.interval = span()?;
             }
             "history.longpollexpirationinterval" => self.history_wait = span()?,
             _ => return Err(SettingError::Unknown(name.to_owned())),

@@ -162,6 +162,9 @@ impl From<Rejection> for WireError {
             Rejection::PermissionDenied(_) => Self::new(Code::PermissionDenied, message)
                 .with(&details::PermissionDeniedFailure::default()),
             Rejection::Unimplemented(_) => Self::unimplemented(message),
+            Rejection::WorkerDeploymentLimit(_) => {
+                Self::exhausted(message, ResourceExhaustedCause::WorkerDeploymentLimits)
+            }
             Rejection::Internal(_) => Self::internal(message),
             Rejection::NotFound(_)
             | Rejection::WorkflowNotFound { .. }

@@ -6,6 +6,7 @@
 //! - [`batch`]: batch operations, which call the API for each of their targets.
 //! - [`node`]: one node put together; what the frontend calls.
 //! - [`shard`]: single writers; each owns the state of the executions of its slots.
+//! - [`deployments`]: the registry of worker deployments, and where they send tasks.
 //! - [`matching`]: ready tasks meet waiting pollers.
 //! - [`task_queues`]: what was set for task queues.
 //! - [`time_skipping`]: a clock for tests, which jumps when nobody is at work.
@@ -17,6 +18,7 @@
 
 pub mod batch;
 pub mod config;
+pub mod deployments;
 pub mod dynamic_config;
 pub mod error;
 pub mod grpc;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use clap::error::ErrorKind;
 use steadfast::batch;
 use steadfast::config::{CommandLine, Dev, LogFormat, TestServer};
+use steadfast::deployments::drainage as drainage_of_versions;
 use steadfast::dynamic_config::{SettingError, Settings};
 use steadfast::grpc::{self, Frontend, SERVER_VERSION};
 use steadfast::http::{self, Metrics};
@@ -139,13 +140,18 @@ async fn serve(dev: Dev, skipping: Option<Arc<TimeSkipping>>) -> Result<(), Stri
     // Deletions that a restart cut short go on.
     for entry in namespaces.deleted() {
         node.shards.delete_namespace(&entry.namespace);
+        let forgotten = node.deployments.forget_namespace(entry.namespace.id);
+        forgotten.await.map_err(cannot_start)?;
     }
 
     let (stop, stopping) = watch::channel(false);
     let Settings {
         limits,
         history_wait,
+        drainage,
     } = settings;
+    let watch = drainage_of_versions::watch(node.clone(), drainage, stopping.clone());
+    tokio::spawn(watch);
     let mut frontend = Frontend::new(
         node.clone(),
         namespaces,

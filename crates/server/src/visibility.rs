@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use engine::Namespace;
+use engine::deployment::Version;
 use engine::execution::Kind;
 use engine::schedule;
 use engine::search_attributes::SearchAttributeType;
@@ -202,6 +203,35 @@ impl Scoped {
         });
         Ok((count, groups.collect()))
     }
+}
+
+/// Counts the open workflows that are pinned to a version.
+///
+/// # Errors
+/// What the store refuses.
+pub async fn count_pinned(
+    store: &dyn Store,
+    namespace: Uuid,
+    version: &Version,
+) -> Result<i64, store::StoreError> {
+    let is = |column, value| Filter::Compare {
+        column,
+        op: Comparison::Eq,
+        value,
+    };
+    let keyword = |name: &str, text: &str| {
+        let column = Column::Attribute(name.into(), AttributeType::Keyword);
+        is(column, Value::Text(text.to_owned()))
+    };
+    let running = i64::from(WorkflowExecutionStatus::Running as i32);
+    let filter = Filter::And(vec![
+        keyword("TemporalWorkerDeploymentVersion", &version.to_string()),
+        keyword("TemporalWorkflowVersioningBehavior", "Pinned"),
+        is(Column::Status, Value::Int(running)),
+    ]);
+    let counted = store.count(namespace, &filter, &[]).await?;
+    let count: u64 = counted.iter().map(|(_, count)| count).sum();
+    Ok(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
 fn parse(query: &str, namespace: &Namespace) -> Result<Query, WireError> {

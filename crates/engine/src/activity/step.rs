@@ -107,6 +107,7 @@ fn offer(state: &mut State) -> Effect {
         stamp: 0,
         scheduled_time: Timestamp(state.core.dispatch_time),
         priority: for_matching(state.priority()),
+        directive: crate::deployment::Directive::default(),
     })
 }
 

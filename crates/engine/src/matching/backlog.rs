@@ -111,6 +111,14 @@ impl<T> Backlog<T> {
         }
     }
 
+    /// All tasks, in no order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        let lines = self.levels.iter().flat_map(|level| level.lines.values());
+        lines
+            .flat_map(|line| &line.tasks)
+            .filter_map(|queued| queued.task.as_ref())
+    }
+
     pub(super) fn drain(&mut self) -> Vec<T> {
         self.clip(Pace::Unlimited, 0);
         let unlimited = KeyPace::default();

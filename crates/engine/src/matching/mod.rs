@@ -14,6 +14,7 @@ mod backlog;
 mod limiter;
 mod meter;
 mod pollers;
+mod scaling;
 
 #[cfg(test)]
 mod tests;
@@ -137,6 +138,7 @@ pub struct Matcher<T, W> {
     meters: BTreeMap<i32, Rates>,
     limited_at_ns: Option<i64>,
     used_at_ns: i64,
+    scaled_at_ns: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -161,6 +163,7 @@ impl<T, W: Clone + Ord> Matcher<T, W> {
             meters: BTreeMap::new(),
             limited_at_ns: None,
             used_at_ns: now_ns,
+            scaled_at_ns: None,
         };
         matcher.rates(PRIORITY_DEFAULT, now_ns);
         matcher
@@ -367,6 +370,15 @@ impl<T, W: Clone + Ord> Matcher<T, W> {
         let mut tasks: Vec<T> = front.into_values().collect();
         tasks.extend(self.backlog.drain());
         tasks
+    }
+
+    /// Takes away the tasks that are to go elsewhere, in the order in which they would have left.
+    /// All are taken when one is: those that stay are to be offered again by the caller.
+    pub fn drain_if_any(&mut self, goes: impl Fn(&T) -> bool) -> Vec<T> {
+        if !self.front.values().any(&goes) && !self.backlog.iter().any(goes) {
+            return Vec::new();
+        }
+        self.drain_tasks()
     }
 
     /// Takes all waiting pollers away, first come first: for a queue that moves to another node.

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use proto::temporal::api::command::v1::ContinueAsNewWorkflowExecutionCommandAttributes;
 use proto::temporal::api::common::v1::Payloads;
-use proto::temporal::api::enums::v1::{ContinueAsNewInitiator as Initiator, RetryState};
+use proto::temporal::api::enums::v1::{
+    ContinueAsNewInitiator as Initiator, ContinueAsNewVersioningBehavior as ContinuedBehavior,
+    RetryState,
+};
 use proto::temporal::api::failure::v1::Failure;
 use proto::temporal::api::history::v1::WorkflowExecutionStartedEventAttributes;
 use proto::temporal::api::workflow::v1::ResetPoints;
@@ -14,6 +17,7 @@ use uuid::Uuid;
 use super::open::{self, Opening};
 use super::peer;
 use super::step::Step;
+use super::versioning::{self, Inherited};
 use crate::cron::Cron;
 use crate::retry;
 use crate::time::{Timestamp, wire};
@@ -117,7 +121,11 @@ pub(crate) fn open_next(
         },
         ..start.attributes.clone()
     };
-    open_run(step, next, attributes);
+    let inherited = match next.initiator {
+        Initiator::Retry => versioning::inherited_by_retry(step),
+        _ => versioning::inherited_by_retry(step).override_only(),
+    };
+    open_run(step, next, attributes, inherited);
 }
 
 /// The run that a continue-as-new command asks for. Runs of a chain start at least a second apart.
@@ -176,11 +184,20 @@ pub(crate) fn open_continued(
         identity: String::new(),
         ..old
     };
-    open_run(step, next, attributes);
+    let asked = ContinuedBehavior::try_from(a.initial_versioning_behavior).unwrap_or_default();
+    let inherited = versioning::inherited_by_next(step, asked);
+    open_run(step, next, attributes, inherited);
 }
 
 /// Opens a run that carries on this one's chain.
-fn open_run(step: &mut Step<'_>, next: Next, base: WorkflowExecutionStartedEventAttributes) {
+fn open_run(
+    step: &mut Step<'_>,
+    next: Next,
+    mut base: WorkflowExecutionStartedEventAttributes,
+    inherited: Inherited,
+) {
+    base.versioning_override = None;
+    inherited.put_into(&mut base, step.env.routing);
     let start = step.state.core.start.clone();
     let expire = step.now.time.after(step.env.namespace.retention).to_proto();
     let points: Vec<_> = step

@@ -9,7 +9,7 @@ use proto::temporal::api::workflow::v1::pending_activity_info::pause_info::{Manu
 use proto::temporal::api::workflow::v1::{
     PendingActivityInfo, PendingChildExecutionInfo, PendingWorkflowTaskInfo, RequestIdInfo,
     ResetPoints, WorkflowExecutionConfig, WorkflowExecutionExtendedInfo, WorkflowExecutionInfo,
-    WorkflowExecutionPauseInfo, WorkflowExecutionVersioningInfo,
+    WorkflowExecutionPauseInfo,
 };
 use proto::temporal::api::workflowservice::v1::DescribeWorkflowExecutionResponse;
 
@@ -76,17 +76,16 @@ fn info(state: &State) -> WorkflowExecutionInfo {
         task_queue: core.start.task_queue.to_string(),
         state_transition_count: i64::try_from(core.seq).unwrap_or(i64::MAX),
         history_size_bytes: core.history_size,
+        versioning_info: state.versioning_info(),
+        worker_deployment_name: core
+            .versioning
+            .as_ref()
+            .map_or_else(String::new, |v| v.deployment_name.to_string()),
         most_recent_worker_version_stamp: core.worker_version.as_deref().cloned(),
         execution_duration: close_time.map(|at| wire(at.since(state.execution_time()))),
         root_execution: Some(start.root_workflow_execution.clone().unwrap_or(own)),
         first_run_id: state.first_execution_run_id().to_owned(),
         priority: state.priority().cloned(),
-        versioning_info: core.versioning_override.as_deref().map(|chosen| {
-            WorkflowExecutionVersioningInfo {
-                versioning_override: Some(chosen.clone()),
-                ..WorkflowExecutionVersioningInfo::default()
-            }
-        }),
         ..WorkflowExecutionInfo::default()
     }
 }

@@ -5,9 +5,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use proto::temporal::api::common::v1::{Payload, SearchAttributes};
+use proto::temporal::api::enums::v1::VersioningBehavior as Behavior;
 
+use super::command::camel;
+use super::state::versioning::{Versioning, override_target};
 use super::state::{Core, State};
 use crate::Namespace;
+use crate::deployment::Version;
 use crate::search_attributes::value::{self, Value};
 use crate::search_attributes::{SearchAttributeType, system};
 use crate::time::Timestamp;
@@ -95,7 +99,13 @@ pub(crate) fn attribute_type(namespace: &Namespace, name: &str) -> Option<Search
 /// A run's search attributes with those that the server derives (behaviour, section 1.6).
 pub(crate) fn search_attributes(state: &State) -> SearchAttributes {
     let mut all = SearchAttributes::clone(&state.core.search_attributes);
-    if state.core.previous_started_event_id > 0 {
+    let behavior = versioning_attributes(state, &mut all);
+    if behavior == Behavior::Pinned {
+        let version = pinned_version(state);
+        let builds = Value::KeywordList(vec![format!("pinned:{version}")]);
+        all.indexed_fields
+            .insert("BuildIds".to_owned(), builds.to_payload());
+    } else if behavior == Behavior::Unspecified && state.core.previous_started_event_id > 0 {
         let mut builds = vec!["unversioned".to_owned()];
         let stamp = state.core.worker_version.as_deref();
         if let Some(build_id) = stamp.map(|s| &s.build_id).filter(|id| !id.is_empty()) {
@@ -147,6 +157,61 @@ pub(crate) fn builds(core: &Core) -> (bool, Option<&str>) {
         core.previous_started_event_id > 0,
         stamp.map(|stamp| stamp.build_id.as_str()),
     )
+}
+
+/// Adds what versioning says, and gives the behavior that counts.
+fn versioning_attributes(state: &State, all: &mut SearchAttributes) -> Behavior {
+    let Some(versioning) = state.core.versioning.as_deref() else {
+        return Behavior::Unspecified;
+    };
+    let mut add = |name: &str, value: Value| {
+        all.indexed_fields
+            .insert(name.to_owned(), value.to_payload());
+    };
+    let version = shown_version(versioning);
+    let deployment = version
+        .as_ref()
+        .map_or(&versioning.deployment_name, |v| &v.deployment_name);
+    if !deployment.is_empty() {
+        add(
+            "TemporalWorkerDeployment",
+            Value::Keyword(deployment.to_string()),
+        );
+    }
+    if let Some(version) = version {
+        add(
+            "TemporalWorkerDeploymentVersion",
+            Value::Keyword(version.to_string()),
+        );
+    }
+    let behavior = versioning.settled_behavior();
+    if behavior != Behavior::Unspecified {
+        let name = camel(behavior.as_str_name(), "VERSIONING_BEHAVIOR_");
+        add("TemporalWorkflowVersioningBehavior", Value::Keyword(name));
+    }
+    if !versioning.used.is_empty() {
+        let used = versioning.used.iter().map(ToString::to_string).collect();
+        add(
+            "TemporalUsedWorkerDeploymentVersions",
+            Value::KeywordList(used),
+        );
+    }
+    behavior
+}
+
+/// The version of an override, else of the worker.
+fn shown_version(versioning: &Versioning) -> Option<Version> {
+    let target = versioning
+        .version_override
+        .as_ref()
+        .and_then(override_target);
+    target.or_else(|| versioning.version.clone())
+}
+
+fn pinned_version(state: &State) -> String {
+    let versioning = state.core.versioning.as_deref();
+    let version = versioning.and_then(shown_version);
+    version.map_or_else(String::new, |version| version.to_string())
 }
 
 /// After five failed attempts the run says so of itself (behaviour, section 4.5).

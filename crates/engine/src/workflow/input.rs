@@ -17,6 +17,8 @@ use uuid::Uuid;
 
 use super::token::{ActivityTaskToken, WorkflowTaskToken};
 use super::update::UpdateWorkflow;
+use super::versioning::Inherited;
+use crate::deployment::{Directive, Version};
 use crate::ids::EventId;
 
 /// Everything that can happen to an existing run.
@@ -116,6 +118,10 @@ pub struct StartWorkflowTask {
     pub identity: String,
     /// The queue that was polled is a sticky one.
     pub sticky: bool,
+    /// The worker's version.
+    pub version: Option<Version>,
+    /// Of the offer; not looked at when there is none.
+    pub directive: Option<Directive>,
 }
 
 /// A poller's claim of an activity task.
@@ -131,6 +137,10 @@ pub struct StartActivityTask {
     pub request_id: String,
     /// The worker.
     pub identity: String,
+    /// The worker's version.
+    pub version: Option<Version>,
+    /// Of the offer; not looked at when there is none.
+    pub directive: Option<Directive>,
 }
 
 /// A completed workflow task.
@@ -242,6 +252,8 @@ pub struct StartChild {
     pub request_id: String,
     /// Unset priority fields come from the parent.
     pub request: Box<StartWorkflowExecutionRequest>,
+    /// The parent's version.
+    pub inherited: Inherited,
 }
 
 /// Who is told how a chain ends: a schedule, of one of its actions. Runs of a chain pass it on.

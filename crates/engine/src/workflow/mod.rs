@@ -28,6 +28,7 @@ pub mod token;
 pub mod transition;
 mod unstored;
 pub mod update;
+pub mod versioning;
 mod withdraw;
 mod worker;
 

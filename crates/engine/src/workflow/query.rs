@@ -6,6 +6,7 @@ use proto::temporal::api::enums::v1::{QueryRejectCondition, WorkflowExecutionSta
 
 use super::state::workflow_task::Sticky;
 use super::state::{FirstTask, State};
+use crate::deployment::Directive;
 use crate::ids::EventId;
 use crate::rejection::Rejection;
 use crate::time::Timestamp;
@@ -21,6 +22,8 @@ pub enum Route {
         task_queue: Arc<str>,
         /// The worker that has the run cached.
         sticky: Option<Arc<Sticky>>,
+        /// The version of worker that can answer.
+        directive: Directive,
     },
     /// With the next workflow task, so that it sees what that task brings.
     WithWorkflowTask,
@@ -69,6 +72,7 @@ pub fn route(
     let direct = Route::Direct {
         task_queue: core.start.task_queue.clone(),
         sticky: core.sticky.clone(),
+        directive: state.directive(),
     };
     let none_completed = core.previous_started_event_id == 0;
     if !state.is_open() {

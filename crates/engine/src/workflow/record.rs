@@ -7,6 +7,7 @@ use bytes::Bytes;
 use prost::{Message, Oneof};
 use proto::temporal::api::activity::v1::ActivityOptions;
 use proto::temporal::api::common::v1::{Payloads, SearchAttributes};
+use proto::temporal::api::deployment::v1::WorkerDeploymentVersion;
 use proto::temporal::api::failure::v1::Failure;
 use proto::temporal::api::history::v1::HistoryEvent;
 
@@ -42,7 +43,7 @@ pub struct Change {
     /// What changed.
     #[prost(
         oneof = "ChangeKind",
-        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 40, 41, 42, 43, 44, 45, 46, 47, 60"
+        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 40, 41, 42, 43, 44, 45, 46, 47, 50, 60"
     )]
     pub kind: Option<ChangeKind>,
 }
@@ -119,6 +120,9 @@ pub enum ChangeKind {
     /// A paused run's workflow task ended without completing: none follows before it goes on.
     #[prost(bool, tag = "44")]
     WorkflowTaskDropped(bool),
+    /// The run's next workflow task goes to another version.
+    #[prost(message, tag = "50")]
+    VersionTransition(VersionTransition),
     /// The update of this id, which an event admitted, was rejected: that leaves no event.
     #[prost(string, tag = "60")]
     UpdateRejected(String),
@@ -334,4 +338,15 @@ pub struct ActivityOptionsUpdated {
     /// When a waiting attempt becomes ready, nanoseconds since the epoch.
     #[prost(sfixed64, tag = "3")]
     pub scheduled_time: i64,
+}
+
+/// See [`ChangeKind::VersionTransition`].
+#[derive(Clone, PartialEq, Message)]
+pub struct VersionTransition {
+    /// None: workers without a version.
+    #[prost(message, optional, tag = "1")]
+    pub version: Option<WorkerDeploymentVersion>,
+    /// Of the routing that says so.
+    #[prost(int64, tag = "2")]
+    pub revision_number: i64,
 }

@@ -18,6 +18,7 @@ pub fn ready(state: &mut State, now: Timestamp) -> Vec<Effect> {
         return effects;
     }
     let run_priority = priority::for_matching(state.priority());
+    let directive = state.directive();
     let task_queue = state.core.start.task_queue.clone();
     let sticky = state.core.sticky.clone();
     if let Some(task) = state
@@ -36,6 +37,7 @@ pub fn ready(state: &mut State, now: Timestamp) -> Vec<Effect> {
             attempt: task.attempt,
             scheduled_time: task.scheduled_time,
             priority: run_priority,
+            directive,
         }));
     }
     let waiting: Vec<_> = state

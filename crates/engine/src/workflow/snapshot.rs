@@ -4,6 +4,7 @@
 
 mod format;
 mod pending;
+mod versioning;
 
 use std::sync::Arc;
 

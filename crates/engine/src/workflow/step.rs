@@ -330,6 +330,7 @@ impl<'a> Step<'a> {
         let sticky = self.state.core.sticky.clone();
         let task_queue = self.state.core.start.task_queue.clone();
         let priority = priority::for_matching(self.state.priority());
+        let directive = self.state.directive();
         let Some(task) = &mut self.state.core.workflow_task else {
             return;
         };
@@ -345,6 +346,7 @@ impl<'a> Step<'a> {
                 attempt: task.attempt,
                 scheduled_time: task.scheduled_time,
                 priority,
+                directive,
             }));
     }
 
@@ -525,6 +527,10 @@ impl<'a> Step<'a> {
             (Some(_), Ok(Reply::PeerAnswer(_))) => Ok(Reply::PeerAnswer(PeerAnswer::NotFound)),
             (Some(reason), _) => Err(Rejection::invalid(reason)),
         };
+        if self.was_open && self.state.is_open() {
+            let before = self.saved.clone();
+            super::versioning::follow_version(&mut self, &before);
+        }
         self.send_new_messages();
         let closed_now = self.was_open && !self.state.is_open();
         if closed_now {
@@ -536,6 +542,7 @@ impl<'a> Step<'a> {
         let paused = self.saved.paused_activities != self.state.core.paused_activities
             || self.saved.status != self.state.core.status
             || index_row::builds(&self.saved) != index_row::builds(&self.state.core);
+        let moved = self.saved.versioning != self.state.core.versioning;
         let record = self.take_record();
         if record.is_some() {
             self.state.core.seq += 1;
@@ -545,7 +552,7 @@ impl<'a> Step<'a> {
             record,
             reply,
             effects: self.effects,
-            row_changed: self.row_changed || closed_now || reported || paused,
+            row_changed: self.row_changed || closed_now || reported || paused || moved,
             successor: self.successor,
             updates: self.updates,
         }
@@ -688,5 +695,6 @@ pub(crate) fn activity_offer(
         stamp: activity.stamp,
         scheduled_time: activity.scheduled_time,
         priority: priority::for_matching(priority.as_ref()),
+        directive: state.directive(),
     }
 }

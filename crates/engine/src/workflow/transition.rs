@@ -14,6 +14,7 @@ use super::record::Record;
 use super::state::State;
 use super::token::WorkflowTaskToken;
 use super::update::{UpdateNews, UpdateStage};
+use crate::deployment::Directive;
 use crate::execution::Kind;
 use crate::ids::EventId;
 use crate::rejection::Rejection;
@@ -157,6 +158,8 @@ pub struct WorkflowTaskOffer {
     pub scheduled_time: Timestamp,
     /// Where in the queue.
     pub priority: Priority,
+    /// The version that it needs.
+    pub directive: Directive,
 }
 
 /// A reference to a ready activity task.
@@ -174,6 +177,8 @@ pub struct ActivityTaskOffer {
     pub scheduled_time: Timestamp,
     /// Where in the queue.
     pub priority: Priority,
+    /// The version that it needs.
+    pub directive: Directive,
 }
 
 /// Priority and fairness, as matching needs them. Key 0 means the default.

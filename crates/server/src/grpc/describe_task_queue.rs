@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use engine::deployment::Version;
 use engine::matching::Stats;
 use engine::time::{Timestamp, wire};
 use proto::temporal::api::enums::v1::{
@@ -22,8 +23,6 @@ use super::{Frontend, Server, validate};
 use crate::error::WireError;
 use crate::matching::{QueueDescription, QueueKind};
 
-/// How the reference calls "no version".
-const UNVERSIONED: &str = "__unversioned__";
 /// The rate that the reference's queues have unless told otherwise. Ours have none, and tools
 /// expect one.
 const RATE_LIMIT: f32 = 4000.0;
@@ -74,10 +73,12 @@ pub(super) async fn handle(
             .filter(|_| request.report_stats)
             .map(|(key, of_key)| (*key, stats(of_key)))
             .collect(),
-        versioning_info: Some(TaskQueueVersioningInfo {
-            current_version: UNVERSIONED.to_owned(),
-            ..Default::default()
-        }),
+        versioning_info: Some(versioning_info(
+            &server,
+            namespace.id,
+            queue,
+            request.task_queue_type(),
+        )),
         config: request
             .report_config
             .then(|| config().map(|config| TaskQueueConfig::clone(&config)))
@@ -104,6 +105,35 @@ fn partition(queue: Option<&TaskQueue>) -> Result<Option<&str>, WireError> {
         _ => Err(WireError::invalid(format!(
             "invalid task queue partition name {name}"
         ))),
+    }
+}
+
+/// Where the queue's unpinned tasks go.
+fn versioning_info(
+    server: &Frontend,
+    namespace: Uuid,
+    queue: &str,
+    kind: TaskQueueType,
+) -> TaskQueueVersioningInfo {
+    let kind = match kind {
+        TaskQueueType::Unspecified => TaskQueueType::Workflow,
+        kind => kind,
+    };
+    let routing = server.node.deployments.routes().of(namespace);
+    let current = routing.current(kind, queue);
+    let (ramping, percentage, changed) = routing.ramping(kind, queue);
+    let dotted = Version::dotted_or_unversioned;
+    TaskQueueVersioningInfo {
+        current_deployment_version: current.map(Version::to_wire),
+        current_version: dotted(current),
+        ramping_deployment_version: ramping.map(Version::to_wire),
+        ramping_version: if percentage > 0.0 || ramping.is_some() {
+            dotted(ramping)
+        } else {
+            String::new()
+        },
+        ramping_version_percentage: percentage,
+        update_time: changed.map(Timestamp::to_proto),
     }
 }
 
@@ -216,7 +246,7 @@ fn rate_limit(described: &QueueDescription) -> (f32, RateLimitSource) {
     }
 }
 
-fn stats(stats: &Stats) -> TaskQueueStats {
+pub(super) fn stats(stats: &Stats) -> TaskQueueStats {
     TaskQueueStats {
         approximate_backlog_count: i64::try_from(stats.backlog_count).unwrap_or(i64::MAX),
         approximate_backlog_age: Some(wire(stats.backlog_age)),

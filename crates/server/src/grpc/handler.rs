@@ -346,6 +346,22 @@ names_namespace!(
     TerminateActivityExecutionRequest,
 );
 
+names_namespace!(
+    CreateWorkerDeploymentRequest,
+    CreateWorkerDeploymentVersionRequest,
+    DeleteWorkerDeploymentRequest,
+    DeleteWorkerDeploymentVersionRequest,
+    DescribeWorkerDeploymentRequest,
+    DescribeWorkerDeploymentVersionRequest,
+    ListWorkerDeploymentsRequest,
+    SetWorkerDeploymentCurrentVersionRequest,
+    SetWorkerDeploymentManagerRequest,
+    SetWorkerDeploymentRampingVersionRequest,
+    UpdateWorkerDeploymentVersionComputeConfigRequest,
+    UpdateWorkerDeploymentVersionMetadataRequest,
+    ValidateWorkerDeploymentVersionComputeConfigRequest,
+);
+
 has_token!(
     RespondNexusTaskCompletedRequest,
     RespondNexusTaskFailedRequest,

@@ -26,6 +26,7 @@ mod versions;
 
 mod activity_operator;
 mod activity_target;
+mod deployment;
 mod health;
 mod history_page;
 mod namespace_view;

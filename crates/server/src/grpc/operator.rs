@@ -136,6 +136,11 @@ pub(super) async fn delete_namespace(
     let configs = &server.node.task_queue_configs;
     configs.remove_namespace(entry.namespace.id).await?;
     server.node.shards.delete_namespace(&entry.namespace);
+    server
+        .node
+        .deployments
+        .forget_namespace(entry.namespace.id)
+        .await?;
     Ok(DeleteNamespaceResponse { deleted_namespace })
 }
 

@@ -1,12 +1,13 @@
 //! PollActivityTaskQueue: a long poll for an activity task.
 
+use proto::temporal::api::enums::v1::TaskQueueType;
 use proto::temporal::api::workflowservice::v1::{
     PollActivityTaskQueueRequest, PollActivityTaskQueueResponse,
 };
 
-use super::Server;
 use super::call::NamespaceCall;
 use super::poll_workflow_task_queue::poll;
+use super::{Server, deployment};
 use crate::error::WireError;
 
 pub(super) async fn handle(
@@ -31,7 +32,17 @@ pub(super) async fn handle(
         .task_queue_metadata
         .and_then(|metadata| metadata.max_tasks_per_second);
     poll.worker_instance_key = request.worker_instance_key;
-    poll.deployment_options = request.deployment_options;
+    let capabilities = request.worker_version_capabilities.as_ref();
+    let kind = TaskQueueType::Activity;
+    deployment::join(
+        &server,
+        namespace.id,
+        &mut poll,
+        request.deployment_options,
+        capabilities,
+        kind,
+    )
+    .await?;
     let polled = server.node.poll_activity_task(&namespace, poll).await?;
     Ok(polled.map(|polled| *polled).unwrap_or_default())
 }

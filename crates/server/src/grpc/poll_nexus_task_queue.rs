@@ -1,12 +1,13 @@
 //! PollNexusTaskQueue: a long poll for a request to a Nexus handler.
 
+use proto::temporal::api::enums::v1::TaskQueueType;
 use proto::temporal::api::workflowservice::v1::{
     PollNexusTaskQueueRequest, PollNexusTaskQueueResponse,
 };
 
-use super::Server;
 use super::call::NamespaceCall;
 use super::poll_workflow_task_queue::poll;
+use super::{Server, deployment};
 use crate::error::WireError;
 
 pub(super) async fn handle(
@@ -31,7 +32,17 @@ pub(super) async fn handle(
         return Ok(PollNexusTaskQueueResponse::default());
     };
     poll.worker_instance_key = request.worker_instance_key;
-    poll.deployment_options = request.deployment_options;
+    let capabilities = request.worker_version_capabilities.as_ref();
+    let kind = TaskQueueType::Nexus;
+    deployment::join(
+        &server,
+        namespace.id,
+        &mut poll,
+        request.deployment_options,
+        capabilities,
+        kind,
+    )
+    .await?;
     let polled = server.node.poll_nexus_task(&namespace, poll).await;
     Ok(polled.map(|polled| *polled).unwrap_or_default())
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use proto::temporal::api::common::v1::{WorkflowExecution, WorkflowType};
+use proto::temporal::api::enums::v1::TaskQueueType;
 use proto::temporal::api::taskqueue::v1::TaskQueue;
 use proto::temporal::api::workflowservice::v1::{
     PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse,
@@ -11,7 +12,7 @@ use tokio::time::Instant;
 
 use super::call::{Metadata, NamespaceCall};
 use super::task_view::{HISTORY, next_page, normal_queue};
-use super::{Frontend, Server, task_view, validate};
+use super::{Frontend, Server, deployment, task_view, validate};
 use crate::error::WireError;
 use crate::matching::Poll;
 use crate::node::{Node, PolledKind, PolledWorkflowTask};
@@ -35,7 +36,17 @@ pub(super) async fn handle(
         return Ok(Reply::default());
     };
     poll.worker_instance_key = request.worker_instance_key;
-    poll.deployment_options = request.deployment_options;
+    let capabilities = request.worker_version_capabilities.as_ref();
+    let kind = TaskQueueType::Workflow;
+    deployment::join(
+        &server,
+        namespace.id,
+        &mut poll,
+        request.deployment_options,
+        capabilities,
+        kind,
+    )
+    .await?;
     let polled = server.node.poll_workflow_task(&namespace, poll).await?;
     Ok(polled.map_or_else(Reply::default, shown))
 }
@@ -67,6 +78,7 @@ pub(super) fn poll(
         worker_instance_key: String::new(),
         max_tasks_per_second: None,
         deployment_options: None,
+        version: None,
         until: now + hold,
     }))
 }
@@ -79,6 +91,7 @@ fn shown(polled: PolledWorkflowTask) -> Reply<PollWorkflowTaskQueueResponse> {
         kind,
         history,
         backlog_count_hint,
+        scaling,
     } = polled;
     let run_id = run_id.to_string();
     let mut reply = match kind {
@@ -110,5 +123,6 @@ fn shown(polled: PolledWorkflowTask) -> Reply<PollWorkflowTaskQueueResponse> {
     };
     reply.message.task_token = task_token;
     reply.message.backlog_count_hint = backlog_count_hint;
+    reply.message.poller_scaling_decision = scaling;
     reply
 }

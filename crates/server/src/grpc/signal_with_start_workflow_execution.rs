@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::call::NamespaceCall;
 use super::signal_workflow_execution::request_link;
 use super::start_workflow_execution::timeouts;
-use super::{Server, validate};
+use super::{Server, deployment, validate};
 use crate::error::WireError;
 
 pub(super) async fn handle(
@@ -33,8 +33,10 @@ pub(super) async fn handle(
         server.node.clock.now(),
     )?;
     let (workflow_id, request_id) = (request.workflow_id.clone(), request.request_id.clone());
+    let version_override = request.versioning_override.clone();
     let input = StartInput::SignalWithStart(Box::new(request));
     let reply = server.node.shards.start(&namespace, input).await?.reply;
+    deployment::reactivate(&server, namespace.id, version_override.as_ref()).await;
     let run_id = reply.run_id.to_string();
     let signaled = EventType::WorkflowExecutionSignaled;
     let link = request_link(&namespace, &workflow_id, &run_id, &request_id, signaled);
@@ -102,11 +104,6 @@ fn check(
     validate::search_attributes(&mut request.search_attributes, namespace, limits)?;
     validate::priority(request.priority.as_ref())?;
     validate::links(&request.links)?;
-    if request.versioning_override.is_some() {
-        return Err(WireError::unimplemented(
-            "versioning overrides are not served by this version of Steadfast",
-        ));
-    }
     validate::blob_size(
         request.input.as_ref().map_or(0, Message::encoded_len),
         limits,

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::call::NamespaceCall;
 use super::signal_workflow_execution::request_link;
-use super::{Server, task_view, validate};
+use super::{Server, deployment, task_view, validate};
 use crate::error::WireError;
 use crate::wire::{self, Reply};
 
@@ -43,11 +43,13 @@ pub(super) async fn handle(
         .on_conflict_options
         .is_some_and(|options| options.attach_request_id);
     let attached = attaches.then(|| request.request_id.clone());
+    let version_override = request.versioning_override.clone();
     let started = server
         .node
         .shards
         .start(&namespace, StartInput::Start(Box::new(request)))
         .await?;
+    deployment::reactivate(&server, namespace.id, version_override.as_ref()).await;
     let response = response(&namespace, &workflow_id, &started.reply, attached);
     let run_id = response.run_id.clone();
     let (Some(task), Some(history)) = (started.reply.eager_workflow_task, started.history) else {
@@ -121,11 +123,6 @@ pub(super) fn check(
     validate::priority(request.priority.as_ref())?;
     validate::links(&request.links)?;
     validate::callbacks(&request.completion_callbacks)?;
-    if request.versioning_override.is_some() {
-        return Err(WireError::unimplemented(
-            "versioning overrides are not served by this version of Steadfast",
-        ));
-    }
     if request.time_skipping_config.is_some() {
         return Err(WireError::unimplemented(
             "The Time-Skipping feature is not enabled for namespace.",

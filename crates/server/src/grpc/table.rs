@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tonic::Code;
 
+use super::deployment;
 use super::handler::{
     Answer, Handler, activity_token, named, nexus_token, plain, query_token, starting, token,
     workflow_token,
@@ -50,7 +51,7 @@ impl Table {
                 .operator
                 .insert(name, method(name, "Operator", false, unserved(name)));
         }
-        let methods = workflow_service().into_iter();
+        let methods = workflow_service().into_iter().chain(deployment::methods());
         for (name, handler) in methods.chain(super::operator_methods::methods()) {
             table.workflow.insert(name, method(name, "", true, handler));
         }

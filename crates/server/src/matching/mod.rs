@@ -4,9 +4,11 @@
 //! reference from here and claims it at its execution. It keeps nothing durable: after a restart every
 //! execution offers again what it has ready.
 //!
+//! - [`parts`]: which part of a queue a task is in, by the version of worker that it needs.
 //! - [`queue`]: one task queue, its waiting pollers, and what is under way to them.
 //! - [`waiting`]: where each task waits, to take away what nobody wants any more.
 
+mod parts;
 mod queue;
 mod waiting;
 
@@ -16,21 +18,25 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use engine::deployment::{Directive, Version};
 use engine::matching::{
-    PRIORITY_DEFAULT, PollerInfo, QUERY_POLLER_WITHIN, RateLimitSource, STICKY_POLLER_WITHIN, Stats,
+    POLLER_TTL, PRIORITY_DEFAULT, PollerInfo, QUERY_POLLER_WITHIN, RateLimitSource,
+    STICKY_POLLER_WITHIN, Stats,
 };
 use engine::workflow::transition::{ActivityTaskOffer, Priority, WorkflowTaskOffer};
 use hashbrown::{Equivalent, HashMap};
 use proto::temporal::api::deployment::v1::WorkerDeploymentOptions;
-use proto::temporal::api::enums::v1::TaskQueueType;
+use proto::temporal::api::enums::v1::{TaskQueueType, VersioningBehavior};
 use proto::temporal::api::taskqueue::v1::TaskQueueConfig;
 use store::ExecutionKey;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use self::parts::{routed, stored};
 pub use self::queue::Delivery;
 use self::queue::{Offer, Queue};
 use self::waiting::WaitingTasks;
+use crate::deployments::Routes;
 use crate::nexus::NexusTask;
 use crate::shard::Clock;
 use crate::sync::{Mutex, lock};
@@ -93,6 +99,8 @@ pub struct TaskRef {
     pub stamp: i32,
     /// On a sticky queue: the normal one.
     pub normal_queue: Option<Arc<str>>,
+    /// The version that it needs; none for workers without one, unless its queue has a version.
+    pub directive: Option<Arc<Directive>>,
 }
 
 /// A worker that asks for tasks.
@@ -108,8 +116,10 @@ pub struct Poll {
     pub worker_instance_key: String,
     /// The rate limit that it asks for the whole queue, in tasks a second.
     pub max_tasks_per_second: Option<f64>,
-    /// Its deployment, if it is versioned.
+    /// Its deployment, if it says one.
     pub deployment_options: Option<WorkerDeploymentOptions>,
+    /// Its version, if it is versioned.
+    pub version: Option<Version>,
     /// Answer before then.
     pub until: Instant,
 }
@@ -133,6 +143,8 @@ struct QueueKey {
     namespace: Uuid,
     kind: QueueKind,
     name: Arc<str>,
+    /// Tasks for workers of this version.
+    version: Option<Version>,
 }
 
 /// A [`QueueKey`] that borrows its name.
@@ -141,11 +153,15 @@ struct QueueRef<'a> {
     namespace: Uuid,
     kind: QueueKind,
     name: &'a str,
+    version: Option<&'a Version>,
 }
 
 impl Equivalent<QueueKey> for QueueRef<'_> {
     fn equivalent(&self, key: &QueueKey) -> bool {
-        self.namespace == key.namespace && self.kind == key.kind && *self.name == *key.name
+        self.namespace == key.namespace
+            && self.kind == key.kind
+            && *self.name == *key.name
+            && self.version == key.version.as_ref()
     }
 }
 
@@ -163,13 +179,14 @@ struct Shared {
     configs: Arc<TaskQueueConfigs>,
     /// Workers that shut down of late, and when.
     shut_down: Mutex<HashMap<String, i64>>,
+    routes: Arc<Routes>,
     closed: AtomicBool,
     swept_at_ns: AtomicI64,
 }
 
 impl Matching {
     /// Without any queue.
-    pub fn new(clock: Arc<dyn Clock>, configs: Arc<TaskQueueConfigs>) -> Self {
+    pub fn new(clock: Arc<dyn Clock>, configs: Arc<TaskQueueConfigs>, routes: Arc<Routes>) -> Self {
         let shared = Shared {
             stripes: std::array::from_fn(|_| Mutex::default()),
             hasher: RandomState::new(),
@@ -177,6 +194,7 @@ impl Matching {
             tasks: Arc::new(WaitingTasks::new()),
             configs,
             shut_down: Mutex::default(),
+            routes,
             closed: AtomicBool::new(false),
             swept_at_ns: AtomicI64::new(0),
         };
@@ -185,73 +203,78 @@ impl Matching {
         }
     }
 
-    /// A workflow task is ready: on its sticky queue if somebody polls that, else on the normal one
-    /// (behaviour, section 4.6).
+    /// A workflow task is ready: on its sticky queue if somebody polls that and the run stays with that
+    /// worker's version, else on the normal one (behaviour, sections 4.6 and 6.9).
     pub fn offer_workflow_task(&self, key: &ExecutionKey, offer: WorkflowTaskOffer) {
         let now_ns = self.now_ns();
         let sticky = offer.sticky_queue.as_ref().and_then(|sticky| {
-            let queue = self.find(key.namespace, sticky, QueueKind::Workflow)?;
+            if !self.stays(key, &offer.task_queue, &offer.directive) {
+                return None;
+            }
+            let queue = self.find(key.namespace, sticky, QueueKind::Workflow, None)?;
             queue
                 .recent_poller(STICKY_POLLER_WITHIN, now_ns)
                 .then_some(queue)
         });
         let normal_queue = sticky.is_some().then(|| Arc::clone(&offer.task_queue));
-        let queue = sticky.unwrap_or_else(|| {
-            self.queue(
-                key.namespace,
-                &offer.task_queue,
-                QueueKind::Workflow,
-                false,
-                now_ns,
-            )
-        });
         let task = Task::Execution(TaskRef {
             key: key.clone(),
             scheduled_event_id: offer.scheduled_event_id,
             attempt: offer.attempt,
             stamp: 0,
             normal_queue,
+            directive: stored(offer.directive),
         });
+        let task_queue = offer.task_queue;
         let offer = Offer {
             task,
             priority: offer.priority,
             created_at_ns: offer.scheduled_time.0,
         };
-        self.offer(&queue, offer, now_ns);
+        match sticky {
+            Some(sticky) => self.offer(&sticky, offer, now_ns),
+            None => self.route_task(key.namespace, &task_queue, QueueKind::Workflow, offer),
+        }
     }
 
     /// An activity task is ready.
     pub fn offer_activity_task(&self, key: &ExecutionKey, offer: ActivityTaskOffer) {
-        let now_ns = self.now_ns();
         let task = Task::Execution(TaskRef {
             key: key.clone(),
             scheduled_event_id: offer.scheduled_event_id,
             attempt: offer.attempt,
             stamp: offer.stamp,
             normal_queue: None,
+            directive: stored(offer.directive),
         });
-        let queue = self.queue(
-            key.namespace,
-            &offer.task_queue,
-            QueueKind::Activity,
-            false,
-            now_ns,
-        );
+        let task_queue = offer.task_queue;
         let offer = Offer {
             task,
             priority: offer.priority,
             created_at_ns: offer.scheduled_time.0,
         };
-        self.offer(&queue, offer, now_ns);
+        self.route_task(key.namespace, &task_queue, QueueKind::Activity, offer);
     }
 
     /// Somebody waits for a query's answer: it goes before all other tasks.
     pub fn offer_query(&self, task: &Arc<QueryTask>, task_queue: &Arc<str>) {
+        let offer = Offer {
+            task: Task::Query(Arc::downgrade(task)),
+            priority: Priority::default(),
+            created_at_ns: self.now_ns(),
+        };
+        self.route_task(task.key.namespace, task_queue, QueueKind::Workflow, offer);
+    }
+
+    /// The same for the worker that has the run cached.
+    pub fn offer_sticky_query(&self, task: &Arc<QueryTask>, sticky_queue: &Arc<str>) {
         let now_ns = self.now_ns();
+        let namespace = task.key.namespace;
         let queue = self.queue(
-            task.key.namespace,
-            task_queue,
+            namespace,
+            sticky_queue,
             QueueKind::Workflow,
+            None,
             false,
             now_ns,
         );
@@ -296,15 +319,12 @@ impl Matching {
 
     /// Somebody waits for a Nexus handler's answer.
     pub fn offer_nexus_task(&self, task: &Arc<NexusTask>) {
-        let now_ns = self.now_ns();
-        let (namespace, name) = (task.namespace, &task.task_queue);
-        let queue = self.queue(namespace, name, QueueKind::Nexus, false, now_ns);
         let offer = Offer {
             task: Task::Nexus(Arc::downgrade(task)),
             priority: Priority::default(),
-            created_at_ns: now_ns,
+            created_at_ns: self.now_ns(),
         };
-        self.offer(&queue, offer, now_ns);
+        self.route_task(task.namespace, &task.task_queue, QueueKind::Nexus, offer);
     }
 
     /// Waits for a task until the poll's time is up or the node stops. What is delivered to a poll that is
@@ -317,15 +337,34 @@ impl Matching {
         if self.has_shut_down(&poll.worker_instance_key) {
             return None;
         }
-        let queue = self.queue(namespace, &poll.task_queue, kind, poll.sticky, now_ns);
+        // A sticky queue is one worker's own.
+        let version = poll.version.as_ref().filter(|_| !poll.sticky);
+        let name = &poll.task_queue;
+        let queue = self.queue(namespace, name, kind, version, poll.sticky, now_ns);
         self.sweep(now_ns);
         queue.poll(poll, now_ns).await
     }
 
-    /// What is known of a queue; all zero for one that nobody has used lately.
+    /// What is known of a queue over all versions; all zero for one that nobody has used lately.
     pub fn describe(&self, namespace: Uuid, queue: &str, kind: QueueKind) -> QueueDescription {
+        let mut all = self.describe_version(namespace, queue, kind, None);
+        let routing = self.shared.routes.of(namespace);
+        for version in routing.versions(kind.task_queue_type(), queue) {
+            all.add(self.describe_version(namespace, queue, kind, Some(version)));
+        }
+        all
+    }
+
+    /// What is known of the part of a queue that is for workers of one version, or of none.
+    pub fn describe_version(
+        &self,
+        namespace: Uuid,
+        queue: &str,
+        kind: QueueKind,
+        version: Option<&Version>,
+    ) -> QueueDescription {
         let now_ns = self.now_ns();
-        if let Some(queue) = self.find(namespace, queue, kind) {
+        if let Some(queue) = self.find(namespace, queue, kind, version) {
             return queue.describe(now_ns);
         }
         let config = self.config(namespace, queue, kind);
@@ -341,28 +380,49 @@ impl Matching {
         }
     }
 
-    /// Whether a worker that could answer a query polled this queue within the last 20 s.
-    pub fn has_recent_poller(&self, namespace: Uuid, queue: &str) -> bool {
+    /// Whether a worker of this version polled this queue lately.
+    pub fn has_version_poller(
+        &self,
+        namespace: Uuid,
+        queue: &str,
+        kind: QueueKind,
+        version: &Version,
+    ) -> bool {
         let now_ns = self.now_ns();
-        self.find(namespace, queue, QueueKind::Workflow)
+        self.find(namespace, queue, kind, Some(version))
+            .is_some_and(|queue| queue.recent_poller(POLLER_TTL, now_ns))
+    }
+
+    /// Whether a worker that could answer a query polled this queue within the last 20 s.
+    pub fn has_recent_poller(
+        &self,
+        namespace: Uuid,
+        queue: &str,
+        workflow_id: &str,
+        directive: &Directive,
+    ) -> bool {
+        let now_ns = self.now_ns();
+        let routing = self.shared.routes.of(namespace);
+        let version = routing.route(TaskQueueType::Workflow, queue, workflow_id, directive);
+        self.find(namespace, queue, QueueKind::Workflow, version.as_ref())
             .is_some_and(|queue| queue.recent_poller(QUERY_POLLER_WITHIN, now_ns))
     }
 
     /// Whether a sticky queue's worker is alive.
     pub fn is_sticky_alive(&self, namespace: Uuid, queue: &str) -> bool {
         let now_ns = self.now_ns();
-        self.find(namespace, queue, QueueKind::Workflow)
+        self.find(namespace, queue, QueueKind::Workflow, None)
             .is_some_and(|queue| queue.recent_poller(STICKY_POLLER_WITHIN, now_ns))
     }
 
     /// Forgets a sticky queue whose worker shuts down: what waits on it goes to the normal queues, and its
     /// polls come back empty.
     pub fn unload_sticky(&self, namespace: Uuid, queue: &str) {
-        let now_ns = self.now_ns();
         let key = QueueRef {
             namespace,
             kind: QueueKind::Workflow,
             name: queue,
+            version: None,
         };
         let removed = lock(self.stripe(&key)).remove(&key);
         let Some(removed) = removed else { return };
@@ -371,14 +431,67 @@ impl Matching {
             if let Task::Execution(task) = offer.task
                 && let Some(normal) = task.normal_queue.clone()
             {
-                let normal = self.queue(namespace, &normal, QueueKind::Workflow, false, now_ns);
                 let task = Task::Execution(TaskRef {
                     normal_queue: None,
                     ..task
                 });
-                self.offer(&normal, Offer { task, ..offer }, now_ns);
+                self.route_task(
+                    namespace,
+                    &normal,
+                    QueueKind::Workflow,
+                    Offer { task, ..offer },
+                );
             }
         }
+    }
+
+    /// The routing of a queue has changed: what waits in it for workers of these versions, or of none, goes
+    /// where it belongs now.
+    pub fn reroute(
+        &self,
+        namespace: Uuid,
+        name: &Arc<str>,
+        kind: QueueKind,
+        versions: impl IntoIterator<Item = Version>,
+    ) {
+        let parts = versions.into_iter().map(Some).chain([None]);
+        for version in parts {
+            let Some(queue) = self.find(namespace, name, kind, version.as_ref()) else {
+                continue;
+            };
+            let routing = self.shared.routes.of(namespace);
+            let moved = queue.take_if_any(&|task| {
+                routed(&routing, kind, name, task).as_ref() != version.as_ref()
+            });
+            for offer in moved {
+                self.route_task(namespace, name, kind, offer);
+            }
+        }
+    }
+
+    /// Puts a task into the part of a queue that is for workers of its version.
+    fn route_task(&self, namespace: Uuid, name: &Arc<str>, kind: QueueKind, offer: Offer) {
+        let now_ns = self.now_ns();
+        let routing = self.shared.routes.of(namespace);
+        let version = routed(&routing, kind, name, &offer.task);
+        let queue = self.queue(namespace, name, kind, version.as_ref(), false, now_ns);
+        self.offer(&queue, offer, now_ns);
+        // The routing may have changed while the task was on its way: whoever changed it may have looked
+        // before the task was there.
+        if !Arc::ptr_eq(&routing, &self.shared.routes.of(namespace)) {
+            self.reroute(namespace, name, kind, version);
+        }
+    }
+
+    /// Whether a run's next workflow task may go to the worker that has the run cached.
+    fn stays(&self, key: &ExecutionKey, task_queue: &str, directive: &Directive) -> bool {
+        if directive.behavior == VersioningBehavior::Pinned {
+            return true;
+        }
+        let routing = self.shared.routes.of(key.namespace);
+        let kind = TaskQueueType::Workflow;
+        let version = routing.route(kind, task_queue, &key.workflow_id, directive);
+        version == directive.version
     }
 
     /// Ends the polls of a worker that shuts down, those that are still on their way included: a task
@@ -465,11 +578,18 @@ impl Matching {
         &self.shared.stripes[index]
     }
 
-    fn find(&self, namespace: Uuid, name: &str, kind: QueueKind) -> Option<Arc<Queue>> {
+    fn find(
+        &self,
+        namespace: Uuid,
+        name: &str,
+        kind: QueueKind,
+        version: Option<&Version>,
+    ) -> Option<Arc<Queue>> {
         let key = QueueRef {
             namespace,
             kind,
             name,
+            version,
         };
         lock(self.stripe(&key)).get(&key).cloned()
     }
@@ -479,6 +599,7 @@ impl Matching {
         namespace: Uuid,
         name: &Arc<str>,
         kind: QueueKind,
+        version: Option<&Version>,
         sticky: bool,
         now_ns: i64,
     ) -> Arc<Queue> {
@@ -486,6 +607,7 @@ impl Matching {
             namespace,
             kind,
             name,
+            version,
         };
         let mut queues = lock(self.stripe(&key));
         if let Some(queue) = queues.get(&key) {
@@ -500,6 +622,7 @@ impl Matching {
             namespace,
             kind,
             name: Arc::clone(name),
+            version: version.cloned(),
         };
         queues.insert(key, Arc::clone(&queue));
         queue

@@ -7,7 +7,7 @@ use std::time::Duration;
 use engine::matching::{Matcher, Poller, TaskMeta};
 use engine::workflow::transition::Priority;
 use hashbrown::HashMap;
-use proto::temporal::api::taskqueue::v1::TaskQueueConfig;
+use proto::temporal::api::taskqueue::v1::{PollerScalingDecision, TaskQueueConfig};
 use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 
@@ -55,10 +55,10 @@ impl Offer {
         match &self.task {
             Task::Execution(task) => {
                 let id = (task.key.run_id, task.scheduled_event_id);
-                Some((id, (task.attempt, task.stamp)))
+                Some((id, (task.attempt, task.stamp, task.directive.clone())))
             }
-            Task::Query(query) => Some(((query.upgrade()?.id, 0), (0, 0))),
-            Task::Nexus(task) => Some(((task.upgrade()?.id, 0), (0, 0))),
+            Task::Query(query) => Some(((query.upgrade()?.id, 0), (0, 0, None))),
+            Task::Nexus(task) => Some(((task.upgrade()?.id, 0), (0, 0, None))),
         }
     }
 }
@@ -85,6 +85,15 @@ impl Delivery {
     pub fn gone(mut self) {
         self.offer = None;
         lock(&self.queue.inner).matcher.refund();
+    }
+
+    /// By how many its worker should change its pollers, after having waited so long.
+    pub fn scaling_hint(&self, waited: Duration) -> Option<PollerScalingDecision> {
+        let now_ns = self.queue.clock.now().0;
+        let hint = lock(&self.queue.inner).matcher.scaling_hint(waited, now_ns);
+        (hint != 0).then_some(PollerScalingDecision {
+            poll_request_delta_suggestion: hint,
+        })
     }
 
     /// Tasks that wait behind it.
@@ -256,6 +265,16 @@ impl Queue {
         for waiter in waiters {
             inner.forget(waiter);
         }
+    }
+
+    /// Takes all tasks that wait if any of them is to go elsewhere.
+    pub(super) fn take_if_any(self: &Arc<Self>, goes: &dyn Fn(&Task) -> bool) -> Vec<Offer> {
+        let mut inner = lock(&self.inner);
+        let offers = inner.matcher.drain_if_any(|offer| goes(&offer.task));
+        for offer in &offers {
+            self.left(offer);
+        }
+        offers
     }
 
     /// Ends its polls.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Arc, Weak};
 
+use engine::deployment::Directive;
 use engine::matching::Ticket;
 use uuid::Uuid;
 
@@ -15,8 +16,8 @@ use crate::sync::{Mutex, lock};
 /// A task: the run and its scheduled event; or the number of a query, and 0.
 pub(super) type TaskId = (Uuid, i64);
 
-/// Attempt and stamp: a task offered anew with others takes the old one's place.
-pub(super) type Generation = (i32, i32);
+/// Attempt, stamp, and the version needed: a task offered anew with others takes the old one's place.
+pub(super) type Generation = (i32, i32, Option<Arc<Directive>>);
 
 /// A place in a queue.
 #[derive(Clone)]

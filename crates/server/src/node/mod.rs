@@ -23,6 +23,7 @@ use store::{Store, StoreError};
 use tokio::time::Instant;
 
 pub use self::poll::{Poll, PolledKind, PolledWorkflowTask};
+use crate::deployments::Deployments;
 use crate::matching::Matching;
 use crate::nexus::{Endpoints, NexusTasks};
 use crate::shard::{CallError, NamespaceById, ShardOptions, Shards};
@@ -79,6 +80,8 @@ pub struct Node {
     pub matching: Matching,
     /// What was set for them.
     pub task_queue_configs: Arc<TaskQueueConfigs>,
+    /// Worker deployments.
+    pub deployments: Arc<Deployments>,
     /// Queries that wait for their answers.
     pub queries: Queries,
     /// Nexus: endpoints, and requests that wait for their answers.
@@ -109,7 +112,12 @@ impl Node {
     ) -> Result<Arc<Self>, StoreError> {
         let endpoints = Arc::new(Endpoints::open(Arc::clone(&store)).await?);
         let configs = Arc::new(TaskQueueConfigs::open(Arc::clone(&store)).await?);
-        let matching = Matching::new(Arc::clone(&options.clock), Arc::clone(&configs));
+        let deployments = Arc::new(Deployments::open(Arc::clone(&store)).await?);
+        let matching = Matching::new(
+            Arc::clone(&options.clock),
+            Arc::clone(&configs),
+            deployments.routes(),
+        );
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let count = match options.shard_count {
             // At most SHARD_COUNT_MAX.
@@ -125,6 +133,7 @@ impl Node {
             store: Arc::clone(&store),
             matching: matching.clone(),
             namespaces,
+            routes: deployments.routes(),
         });
         let queries = Queries::default();
         let nexus = Nexus {
@@ -135,6 +144,7 @@ impl Node {
             shards,
             matching,
             task_queue_configs: configs,
+            deployments,
             queries,
             nexus,
             store,

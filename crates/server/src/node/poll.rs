@@ -12,6 +12,7 @@ use engine::workflow::transition::{Reply, WorkflowTask};
 use engine::{Namespace, activity};
 use prost::Message as _;
 use proto::temporal::api::query::v1::WorkflowQuery;
+use proto::temporal::api::taskqueue::v1::PollerScalingDecision;
 use proto::temporal::api::workflowservice::v1::PollActivityTaskQueueResponse;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -43,6 +44,7 @@ impl From<Poll> for matching::Poll {
             worker_instance_key: String::new(),
             max_tasks_per_second: None,
             deployment_options: None,
+            version: None,
             until: poll.until,
         }
     }
@@ -63,6 +65,8 @@ pub struct PolledWorkflowTask {
     pub history: TaskHistory,
     /// Tasks that wait in the queue.
     pub backlog_count_hint: i64,
+    /// Whether the worker has too many pollers, or too few.
+    pub scaling: Option<PollerScalingDecision>,
 }
 
 /// What there is to do.
@@ -99,6 +103,7 @@ impl Node {
         poll: impl Into<matching::Poll>,
     ) -> Result<Option<PolledWorkflowTask>, CallError> {
         let poll = poll.into();
+        let since = Instant::now();
         loop {
             let delivery = self
                 .matching
@@ -120,8 +125,10 @@ impl Node {
                 Some(Task::Nexus(_)) | None => Ok(None),
             };
             let backlog_count = delivery.backlog_count();
+            let scaling = delivery.scaling_hint(since.elapsed());
             if let Some(mut polled) = settle(delivery, polled)? {
                 polled.backlog_count_hint = i64::try_from(backlog_count).unwrap_or(i64::MAX);
+                polled.scaling = scaling;
                 return Ok(Some(polled));
             }
         }
@@ -137,6 +144,7 @@ impl Node {
         poll: impl Into<matching::Poll>,
     ) -> Result<Option<Box<PollActivityTaskQueueResponse>>, CallError> {
         let poll = poll.into();
+        let since = Instant::now();
         loop {
             let delivery = self
                 .matching
@@ -151,7 +159,9 @@ impl Node {
                 }
                 Some(Task::Query(_) | Task::Nexus(_)) | None => Ok(None),
             };
-            if let Some(polled) = settle(delivery, polled)? {
+            let scaling = delivery.scaling_hint(since.elapsed());
+            if let Some(mut polled) = settle(delivery, polled)? {
+                polled.poller_scaling_decision = scaling;
                 return Ok(Some(polled));
             }
         }
@@ -169,6 +179,8 @@ impl Node {
             request_id: Uuid::new_v4().to_string(),
             identity: poll.identity.clone(),
             sticky: poll.sticky,
+            version: poll.version.clone(),
+            directive: Some(task.directive.as_deref().cloned().unwrap_or_default()),
         });
         let stepped = self.claim(namespace, task, claim).await?;
         let Stepped {
@@ -190,6 +202,7 @@ impl Node {
             },
             history: history.unwrap_or_default(),
             backlog_count_hint: 0,
+            scaling: None,
         }))
     }
 
@@ -205,6 +218,8 @@ impl Node {
             stamp: task.stamp,
             request_id: Uuid::new_v4().to_string(),
             identity: poll.identity.clone(),
+            version: poll.version.clone(),
+            directive: Some(task.directive.as_deref().cloned().unwrap_or_default()),
         };
         let claim: execution::Input = match Kind::of(task.key.kind) {
             Some(Kind::Activity) => activity::Input::StartActivityTask(claim).into(),
@@ -255,6 +270,7 @@ impl Node {
             },
             history,
             backlog_count_hint: 0,
+            scaling: None,
         }))
     }
 }

@@ -31,6 +31,7 @@ use super::{
     CallError, HistoryPage, HistoryRequest, NamespaceById, QueryAnswer, Started, Stepped,
     TaskHistory, When,
 };
+use crate::deployments::Routes;
 use crate::matching::Matching;
 use crate::sync::{Mutex, lock};
 
@@ -52,6 +53,8 @@ pub struct ShardOptions {
     pub matching: Matching,
     /// Namespaces by id.
     pub namespaces: Arc<dyn NamespaceById>,
+    /// What worker deployments say.
+    pub routes: Arc<Routes>,
 }
 
 /// The door to all shards of this node. Cheap to clone.
@@ -88,6 +91,7 @@ impl Shards {
                     matching: options.matching.clone(),
                     inboxes: inboxes.clone(),
                     namespaces: Arc::clone(&options.namespaces),
+                    routes: Arc::clone(&options.routes),
                 },
                 clock: Arc::clone(&options.clock),
                 seed: options

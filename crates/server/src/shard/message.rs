@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use engine::Namespace;
+use engine::deployment::Directive;
 use engine::execution::{Input, PeerAnswer, Reply, Send as Sent, StartInput, StartReply, missing};
 use engine::rejection::Rejection;
 use engine::time::Timestamp;
@@ -190,6 +191,8 @@ pub(crate) enum QueryAnswer {
         task_queue: Arc<str>,
         /// The worker that has the run cached.
         sticky: Option<Arc<Sticky>>,
+        /// The version of worker that can answer.
+        directive: Directive,
     },
     /// A worker answered together with a workflow task.
     Answered(WorkflowQueryResult),

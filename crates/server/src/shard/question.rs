@@ -29,10 +29,15 @@ impl Shard {
         let answer = match route(state, call.reject_condition, call.deadline) {
             Err(rejection) => Err(CallError::Rejected(rejection)),
             Ok(Route::Rejected(status)) => Ok(QueryAnswer::Rejected(status)),
-            Ok(Route::Direct { task_queue, sticky }) => Ok(QueryAnswer::Direct {
+            Ok(Route::Direct {
+                task_queue,
+                sticky,
+                directive,
+            }) => Ok(QueryAnswer::Direct {
                 run_id,
                 task_queue,
                 sticky,
+                directive,
             }),
             Ok(Route::WithWorkflowTask) => {
                 let waiting = cell.waiting_mut();

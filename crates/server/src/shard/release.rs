@@ -14,6 +14,7 @@ use super::message::{
 use super::slot::{shard_of, slot_of};
 use super::update::{News, UpdateAnswer};
 use super::{CallError, NamespaceById};
+use crate::deployments::Routes;
 use crate::matching::Matching;
 
 /// An answer or an effect, held back.
@@ -51,6 +52,8 @@ pub(super) struct Outside {
     pub(super) inboxes: Inboxes,
     /// Namespaces by id.
     pub(super) namespaces: Arc<dyn NamespaceById>,
+    /// What worker deployments say.
+    pub(super) routes: Arc<Routes>,
 }
 
 /// All shards' inboxes, by shard.

@@ -302,9 +302,11 @@ impl Shard {
         let time = self.now();
         let mut now = self.steps.next(time);
         let limits = Arc::clone(&self.limits);
+        let routing = self.outside.routes.of(target.namespace.id);
         let env = Env {
             namespace: &target.namespace,
             limits: &limits,
+            routing: &routing,
         };
         let base = self.cache.get_mut(base_id);
         let base = base.and_then(|cell| cell.state.workflow());

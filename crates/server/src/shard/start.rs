@@ -67,6 +67,7 @@ impl Shard {
         let time = self.now();
         let mut now = self.steps.next(time);
         let limits = Arc::clone(&self.limits);
+        let routing = self.outside.routes.of(target.namespace.id);
         let namespace = &target.namespace;
         let mut first_event_id = 0;
         // What is decided rests on the current run as it is, durable or not; or on its being deleted.
@@ -82,6 +83,7 @@ impl Shard {
             let env = Env {
                 namespace,
                 limits: &limits,
+                routing: &routing,
             };
             catch_unwind(AssertUnwindSafe(|| {
                 let state = cell.as_mut().map(|cell| &mut cell.state);

@@ -69,6 +69,7 @@ impl Shard {
         let time = self.now();
         let mut now = self.steps.next(time);
         let limits = Arc::clone(&self.limits);
+        let routing = self.outside.routes.of(namespace.id);
         let Some(cell) = self.cache.get_mut(run_id) else {
             return (
                 Err(CallError::Unavailable(
@@ -81,6 +82,7 @@ impl Shard {
         let env = Env {
             namespace,
             limits: &limits,
+            routing: &routing,
         };
         let cell: &mut Cell = cell;
         let decided = catch_unwind(AssertUnwindSafe(|| {

@@ -9,6 +9,7 @@ mod update;
 
 use std::sync::{Arc, Weak};
 
+use engine::deployment::Directive;
 use engine::rejection::Rejection;
 use hashbrown::HashMap;
 use proto::temporal::api::query::v1::{WorkflowQuery, WorkflowQueryResult};
@@ -31,6 +32,8 @@ pub struct QueryTask {
     pub key: ExecutionKey,
     /// The question.
     pub query: WorkflowQuery,
+    /// The version of worker that can answer.
+    pub directive: Directive,
     answer: Mutex<Option<oneshot::Sender<WorkflowQueryResult>>>,
 }
 
@@ -55,6 +58,7 @@ impl Queries {
         &self,
         key: ExecutionKey,
         query: WorkflowQuery,
+        directive: Directive,
         matching: &Matching,
     ) -> (Place, oneshot::Receiver<WorkflowQueryResult>) {
         let (answer, receiver) = oneshot::channel();
@@ -63,6 +67,7 @@ impl Queries {
             id,
             key,
             query,
+            directive,
             answer: Mutex::new(Some(answer)),
         });
         lock(&self.under_way).insert(id, Arc::downgrade(&task));

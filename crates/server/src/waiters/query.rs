@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::Namespace;
+use engine::deployment::Directive;
 use engine::execution::Kind;
 use engine::rejection::Rejection;
 use engine::time::Timestamp;
@@ -101,9 +102,10 @@ impl Asked<'_> {
                     run_id,
                     task_queue,
                     sticky,
+                    directive,
                 } => {
                     return self
-                        .ask_directly(run_id, &task_queue, sticky.as_deref())
+                        .ask_directly(run_id, &task_queue, sticky.as_deref(), directive)
                         .await;
                 }
             }
@@ -116,6 +118,7 @@ impl Asked<'_> {
         run_id: Uuid,
         task_queue: &Arc<str>,
         sticky: Option<&Sticky>,
+        directive: Directive,
     ) -> Result<QueryWorkflowResponse, CallError> {
         let matching = &self.node.matching;
         let key = ExecutionKey {
@@ -127,11 +130,13 @@ impl Asked<'_> {
         };
         if let Some(sticky) = sticky {
             if matching.is_sticky_alive(self.namespace.id, &sticky.queue) {
-                let (place, answer) =
-                    self.node
-                        .queries
-                        .wait(key.clone(), self.query.clone(), matching);
-                matching.offer_query(&place.task, &sticky.queue);
+                let (place, answer) = self.node.queries.wait(
+                    key.clone(),
+                    self.query.clone(),
+                    directive.clone(),
+                    matching,
+                );
+                matching.offer_sticky_query(&place.task, &sticky.queue);
                 if let Ok(Ok(result)) = timeout(sticky.timeout, answer).await {
                     return response(result);
                 }
@@ -149,7 +154,10 @@ impl Asked<'_> {
                 Err(error) => return Err(error),
             }
         }
-        let (place, answer) = self.node.queries.wait(key, self.query.clone(), matching);
+        let (place, answer) = self
+            .node
+            .queries
+            .wait(key, self.query.clone(), directive, matching);
         matching.offer_query(&place.task, task_queue);
         match answer.await {
             Ok(result) => response(result),
@@ -169,15 +177,19 @@ impl Asked<'_> {
                     .sticky
                     .as_ref()
                     .map(|sticky| Arc::clone(&sticky.queue));
-                (Arc::clone(&state.core.start.task_queue), sticky)
+                let normal = Arc::clone(&state.core.start.task_queue);
+                (normal, sticky, state.directive())
             });
-        let (normal, sticky) = queues.await?;
-        let recent = |queue: &Arc<str>| {
-            self.node
-                .matching
-                .has_recent_poller(self.namespace.id, queue)
+        let (normal, sticky, directive) = queues.await?;
+        let recent = |queue: &Arc<str>, directive: &Directive| {
+            let id = &self.workflow_id;
+            let matching = &self.node.matching;
+            matching.has_recent_poller(self.namespace.id, queue, id, directive)
         };
-        Ok(recent(&normal) || sticky.as_ref().is_some_and(recent))
+        let unversioned = Directive::default();
+        let on_sticky = sticky.as_ref();
+        Ok(recent(&normal, &directive)
+            || on_sticky.is_some_and(|queue| recent(queue, &unversioned)))
     }
 }
 

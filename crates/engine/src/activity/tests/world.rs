@@ -1,6 +1,7 @@
 //! One activity id and everything around it: its journal, what was offered and handed out, a clock. After each
 //! step the invariants are checked.
 
+use crate::deployment::Routing;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,9 +76,11 @@ impl World {
         &mut self,
         request: StartActivityExecutionRequest,
     ) -> (Result<StartReply, Rejection>, Outcome) {
+        let routing = Routing::default();
         let env = Env {
             namespace: &self.namespace,
             limits: &self.limits,
+            routing: &routing,
         };
         let before = self.state.as_ref().map(|state| state.core.clone());
         let started = start(self.state.as_mut(), request, &mut self.now, env);
@@ -113,9 +116,11 @@ impl World {
 
     /// An input to the run that is there.
     pub(super) fn step(&mut self, input: Input) -> Outcome {
+        let routing = Routing::default();
         let env = Env {
             namespace: &self.namespace,
             limits: &self.limits,
+            routing: &routing,
         };
         let Some(state) = &mut self.state else {
             panic!("nothing was started");
@@ -161,6 +166,8 @@ impl World {
             stamp: 0,
             request_id: request_id.to_owned(),
             identity: "worker".to_owned(),
+            version: None,
+            directive: None,
         }));
         if let Some(Ok(Reply::ActivityTask(task))) = &outcome.reply {
             // The same claim twice is the same task.

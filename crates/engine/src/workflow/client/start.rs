@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use super::{signal, terminate, update};
 use crate::Env;
+use crate::deployment::normalised;
 use crate::ids::Now;
 use crate::rejection::Rejection;
 use crate::time::{duration, wire};
@@ -32,6 +33,7 @@ use crate::workflow::state::{FirstTask, State};
 use crate::workflow::step::{Extras, SERVER_IDENTITY, Step};
 use crate::workflow::transition::{NewRun, Reply, Transition, WorkflowTask};
 use crate::workflow::update::{UpdateStage, UpdateWorkflow, update_stage};
+use crate::workflow::versioning;
 use crate::workflow::worker::workflow_task_started;
 
 /// A request for a run.
@@ -118,6 +120,15 @@ pub fn start(
     let mut wish = Wish::from(input);
     if wish.start.request_id.is_empty() {
         wish.start.request_id = now.uuid().to_string();
+    }
+    if wish.child.is_none() {
+        let queue = wish
+            .start
+            .task_queue
+            .as_ref()
+            .map_or("", |queue| &queue.name);
+        let given = wish.start.versioning_override.as_ref();
+        versioning::check_override(given, queue, env)?;
     }
     let Some(state) = current else {
         wish.check_update(env)?;
@@ -555,14 +566,14 @@ fn open_new(wish: Wish, run_id: Option<Uuid>, now: &mut Now, env: Env<'_>) -> St
         }
         if eager {
             step.schedule_workflow_task_quietly();
-            let (sticky, resend) = (false, true);
-            return Some(workflow_task_started::begin(
-                step,
-                &identity,
-                &request_id,
-                sticky,
-                resend,
-            ));
+            let worker = workflow_task_started::Worker {
+                identity: &identity,
+                request_id: &request_id,
+                sticky: false,
+                resend: true,
+                transition: None,
+            };
+            return Some(workflow_task_started::begin(step, worker));
         }
         step.ensure_workflow_task();
         if let Some(update) = wish.update {
@@ -623,7 +634,7 @@ fn started_attributes(
         ContinueAsNewInitiator::CronSchedule
     };
     let parent = child.map(|c| &c.parent);
-    WorkflowExecutionStartedEventAttributes {
+    let mut attributes = WorkflowExecutionStartedEventAttributes {
         workflow_type: request.workflow_type,
         parent_workflow_namespace: parent.map_or_else(String::new, |p| p.namespace.clone()),
         parent_workflow_namespace_id: child
@@ -654,8 +665,15 @@ fn started_attributes(
         completion_callbacks: request.completion_callbacks,
         root_workflow_execution: child.map(|c| c.root.clone()),
         priority: request.priority,
-        versioning_override: request.versioning_override,
         eager_execution_accepted: eager,
+        versioning_override: request.versioning_override.as_ref().and_then(normalised),
         ..WorkflowExecutionStartedEventAttributes::default()
+    };
+    if let Some(child) = child {
+        child
+            .inherited
+            .clone()
+            .put_into(&mut attributes, env.routing);
     }
+    attributes
 }

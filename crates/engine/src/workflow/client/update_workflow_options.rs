@@ -12,6 +12,7 @@ use crate::rejection::Rejection;
 use crate::workflow::state::State;
 use crate::workflow::step::{Extras, Step};
 use crate::workflow::transition::{Reply, Transition};
+use crate::workflow::versioning;
 
 pub(crate) fn update(
     mut step: Step<'_>,
@@ -45,6 +46,10 @@ pub(crate) fn apply(
     if merged == before {
         return Ok((merged, false));
     }
+    if merged.versioning_override != before.versioning_override {
+        let given = merged.versioning_override.as_ref();
+        versioning::check_override(given, &step.state.core.start.task_queue, step.env)?;
+    }
     // An event cannot say that there is no priority any more; the default one is the same.
     let priority = merged.priority.clone();
     let priority = priority.or_else(|| before.priority.map(|_| Priority::default()));
@@ -66,7 +71,7 @@ pub(crate) fn apply(
 
 fn options(state: &State) -> WorkflowExecutionOptions {
     WorkflowExecutionOptions {
-        versioning_override: state.core.versioning_override.as_deref().cloned(),
+        versioning_override: state.versioning_override().cloned(),
         priority: state.priority().cloned(),
         ..WorkflowExecutionOptions::default()
     }

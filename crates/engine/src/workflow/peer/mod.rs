@@ -9,7 +9,9 @@ mod received;
 use std::sync::Arc;
 
 use proto::temporal::api::common::v1::WorkflowExecution;
-use proto::temporal::api::enums::v1::ParentClosePolicy;
+use proto::temporal::api::enums::v1::{
+    ContinueAsNewVersioningBehavior as ContinuedBehavior, ParentClosePolicy,
+};
 use proto::temporal::api::workflowservice::v1::{
     SignalWorkflowExecutionRequest, StartWorkflowExecutionRequest,
 };
@@ -24,6 +26,7 @@ use super::state::State;
 use super::state::child::Child;
 use super::state::outbox::OutboxEntry;
 use super::transition::Send;
+use super::versioning;
 use crate::execution::Kind;
 use crate::ids::EventId;
 
@@ -129,6 +132,7 @@ fn start_child(state: &State, seq: u64, id: EventId) -> Option<Send> {
         parent_namespace_id: state.namespace_id,
         request_id: child.request_id.to_string(),
         request: Box::new(request),
+        inherited: versioning::inherited(state, ContinuedBehavior::Unspecified),
         initiated: a,
     }));
     let workflow_id = child.initiated.workflow_id.clone();

@@ -13,13 +13,14 @@ use proto::temporal::api::history::v1::{
     RequestCancelExternalWorkflowExecutionInitiatedEventAttributes as CancelInitiated,
     SignalExternalWorkflowExecutionInitiatedEventAttributes as SignalInitiated,
 };
-use proto::temporal::api::workflow::v1::{ResetPointInfo, VersioningOverride};
+use proto::temporal::api::workflow::v1::ResetPointInfo;
 
 use uuid::Uuid;
 
 use super::pending::{
     ActivityEntry, ChildEntry, OutboxMessage, PauseFields, WorkflowTaskFields, span,
 };
+use super::versioning::VersioningFields;
 use crate::time::Timestamp;
 use crate::workflow::record::{Created, Sticky};
 use crate::workflow::state::external::{ExternalCancel, ExternalSignal};
@@ -120,8 +121,8 @@ struct CoreFields {
     ended_by_reset: bool,
     #[prost(message, optional, tag = "42")]
     priority: Option<Priority>,
-    #[prost(message, optional, tag = "43")]
-    versioning_override: Option<VersioningOverride>,
+    #[prost(message, optional, tag = "50")]
+    versioning: Option<VersioningFields>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -389,6 +390,7 @@ impl CoreFields {
             outbox_seq: core.outbox_seq,
             worker_version: core.worker_version.as_deref().cloned(),
             reset_points: core.reset_points.to_vec(),
+            versioning: core.versioning.as_deref().map(VersioningFields::of),
             parent_asked_at: core.parent_asked_at.0,
             pause: core.pause.as_deref().map(PauseFields::of),
             buffered_pauses: core.buffered_pauses,
@@ -397,7 +399,6 @@ impl CoreFields {
                 .map_or(Bytes::new(), |id| Bytes::copy_from_slice(id.as_bytes())),
             ended_by_reset: core.ended_by_reset,
             priority: core.priority.as_deref().cloned(),
-            versioning_override: core.versioning_override.as_deref().cloned(),
         }
     }
 
@@ -441,13 +442,15 @@ impl CoreFields {
         core.outbox_seq = self.outbox_seq;
         core.worker_version = self.worker_version.map(Arc::new);
         core.reset_points = Arc::new(self.reset_points);
+        core.versioning = self
+            .versioning
+            .map(|fields| Arc::new(fields.into_versioning()));
         core.parent_asked_at = Timestamp(self.parent_asked_at);
         core.pause = self.pause.map(|pause| Arc::new(pause.into_pause()));
         core.buffered_pauses = self.buffered_pauses;
         core.reset_run_id = Uuid::from_slice(&self.reset_run_id).ok();
         core.ended_by_reset = self.ended_by_reset;
         core.priority = self.priority.map(Arc::new);
-        core.versioning_override = self.versioning_override.map(Arc::new);
         Some(())
     }
 }

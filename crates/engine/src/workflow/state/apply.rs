@@ -224,13 +224,18 @@ impl State {
         event: &HistoryEvent,
         a: &WorkflowTaskCompletedEventAttributes,
     ) {
+        self.version_completed(a);
         self.core.workflow_task = None;
         self.core.workflow_task_attempt = 1;
         self.core.workflow_task_problem = None;
         self.core.previous_started_event_id = a.started_event_id;
         self.core.last_completed_event_id = event.event_id;
         self.core.worker_version = a.worker_version.clone().map(Arc::new);
-        let build_id = a.worker_version.as_ref().map_or("", |v| &v.build_id);
+        let stamped = a.worker_version.as_ref().map_or("", |v| &v.build_id);
+        let build_id = a
+            .deployment_version
+            .as_ref()
+            .map_or(stamped, |v| &v.build_id);
         let known =
             |p: &ResetPointInfo| p.build_id == build_id && p.binary_checksum == a.binary_checksum;
         if self.core.reset_points.iter().any(known) {

@@ -11,8 +11,10 @@ use super::activity::AttemptStarted;
 use super::apply::{event_time, merge};
 use super::apply_operator::end_reset;
 use super::outbox::OutboxEntry;
+use super::versioning::Transition;
 use super::workflow_task::{PendingWorkflowTask, Sticky};
 use super::{FirstTask, State};
+use crate::deployment::Version;
 use crate::time::Timestamp;
 use crate::workflow::record::{Change, ChangeKind};
 
@@ -123,6 +125,12 @@ impl State {
             ChangeKind::UpdateRejected(id) => {
                 self.forget_admitted(id);
                 self.updates.remove(&id.as_str().into());
+            }
+            ChangeKind::VersionTransition(transition) => {
+                self.version_transition_started(Transition {
+                    version: Version::from_wire(transition.version.as_ref()),
+                    revision_number: transition.revision_number,
+                });
             }
             ChangeKind::ParentAsked(_) => {
                 self.core.parent_asked_at = at;

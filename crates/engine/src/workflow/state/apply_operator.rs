@@ -141,11 +141,7 @@ impl State {
 
     /// The run's options change: at once, and once more, to no effect, when the event leaves the buffer.
     pub(super) fn options_updated(&mut self, a: &WorkflowExecutionOptionsUpdatedEventAttributes) {
-        if a.unset_versioning_override {
-            self.core.versioning_override = None;
-        } else if let Some(chosen) = &a.versioning_override {
-            self.core.versioning_override = Some(Arc::new(chosen.clone()));
-        }
+        self.version_options_updated(a);
         if let Some(priority) = &a.priority {
             self.core.priority = Some(Arc::new(priority.clone()));
         }

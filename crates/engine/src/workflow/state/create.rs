@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::apply::event_time;
 use super::table::Table;
+use super::versioning::Versioning;
 use super::{Core, FirstTask, Start, State, Volatile};
 use crate::time::{Timestamp, duration};
 use crate::workflow::record::Created;
@@ -73,10 +74,10 @@ impl State {
             outbox_seq: 1,
             worker_version: None,
             priority: attributes.priority.clone().map(Arc::new),
-            versioning_override: attributes.versioning_override.clone().map(Arc::new),
             pause: None,
             buffered_pauses: 0,
             paused_activities: 0,
+            versioning: Versioning::started(&attributes),
             reset_points: Arc::new(
                 attributes
                     .prev_auto_reset_points

@@ -12,6 +12,7 @@ pub mod outbox;
 pub mod table;
 pub mod timer;
 pub mod update;
+pub mod versioning;
 pub mod workflow_task;
 
 use std::collections::BTreeSet;
@@ -24,7 +25,6 @@ use proto::temporal::api::enums::v1::{
 };
 use proto::temporal::api::history::v1::{HistoryEvent, WorkflowExecutionStartedEventAttributes};
 use proto::temporal::api::sdk::v1::UserMetadata;
-use proto::temporal::api::workflow::v1::VersioningOverride;
 use uuid::Uuid;
 
 use crate::ids::EventId;
@@ -164,8 +164,6 @@ pub struct Core {
     pub worker_version: Option<Arc<proto::temporal::api::common::v1::WorkerVersionStamp>>,
     /// The priority of this run's own tasks.
     pub priority: Option<Arc<Priority>>,
-    /// The worker version that an operator or the starter has chosen, as on the wire.
-    pub versioning_override: Option<Arc<VersioningOverride>>,
     /// The run that a reset has opened in the place of this one.
     pub reset_run_id: Option<Uuid>,
     /// Its close makes room for a reset.
@@ -178,6 +176,8 @@ pub struct Core {
     pub paused_activities: usize,
     /// The binary checksums and build ids that completed a first task, with where.
     pub reset_points: Arc<Vec<proto::temporal::api::workflow::v1::ResetPointInfo>>,
+    /// The run's version; none for one that never met versioning.
+    pub versioning: Option<Arc<versioning::Versioning>>,
 }
 
 /// Why a workflow task did not complete, as `TemporalReportedProblems` shows it.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::versioning::Transition;
 use crate::ids::EventId;
 use crate::time::Timestamp;
 
@@ -48,6 +49,10 @@ pub struct TaskStarted {
     pub history_size: i64,
     /// The server advises continue-as-new, for these reasons (as on the wire).
     pub suggest: Arc<[i32]>,
+    /// The run moves to its worker's version by this task.
+    pub transition: Option<Arc<Transition>>,
+    /// A pinned run's queue has another version by now.
+    pub target_version_changed: bool,
 }
 
 /// The worker that has a run cached.

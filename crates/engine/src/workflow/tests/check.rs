@@ -171,6 +171,13 @@ pub(super) fn nothing_is_forgotten(
             .activity_offers
             .get(id)
             .is_some_and(|o| o.attempt == activity.attempt && o.stamp == activity.stamp);
+        let placed = run.activity_offers.get(id);
+        if state.version_transition().is_none()
+            && activity.offered
+            && placed.is_some_and(|offer| offer.directive != state.directive())
+        {
+            return Err(format!("{what} waits for another version"));
+        }
         if activity.offered != offered {
             return Err(format!(
                 "{what}: offered {offered}, marked {}",
@@ -216,6 +223,11 @@ fn workflow_task(run: &Run, effects: &[Effect]) -> Result<(), Broken> {
         }) {
             return Err(format!(
                 "a workflow task is not offered: {task:?} but {offer:?}"
+            ));
+        }
+        if offer.is_some_and(|o| o.directive != run.state.directive()) {
+            return Err(format!(
+                "a workflow task waits for another version: {offer:?}"
             ));
         }
     }

@@ -255,7 +255,7 @@ impl Dice {
             11 => format!("cancel wf={label}"),
             12 if self.chance(40) => format!("terminate wf={label}"),
             12..=13 => format!("reset-sticky wf={label}"),
-            14..=22 => self.poll(&label),
+            14..=22 => self.poll(script, &label),
             23..=47 => self.complete(script, run, &label),
             48..=50 => self.fail_task(script, &label),
             51..=70 => self.activity(script, run, &label),
@@ -265,6 +265,7 @@ impl Dice {
             84..=94 => self.mail(script),
             95..=96 => "resend".to_owned(),
             97..=98 => format!("crash{}", self.maybe(15, &["back=3s"])),
+            99 if self.chance(70) => self.deployment(),
             _ => format!("describe wf={label}"),
         }
     }
@@ -293,7 +294,26 @@ impl Dice {
         );
         line += &self.maybe(15, &["eager"]);
         line += &self.maybe(30, &["request=r1", "request=r2", "request=r3"]);
+        line += &self.maybe(4, &["pinned=d:b1", "auto-upgrade"]);
         line
+    }
+
+    fn deployment(&mut self) -> String {
+        let version = self.pick(&["d:b1", "d:b2", "d:"]);
+        match self.below(4) {
+            0 => "deployment registers version=d:b1 queue=q".to_owned(),
+            1 => "deployment registers version=d:b2 queue=q".to_owned(),
+            2 => format!("deployment current version={version}"),
+            _ => "deployment ramps version=d:b2 percentage=100".to_owned(),
+        }
+    }
+
+    /// In few worlds workers have versions.
+    fn version(&mut self, script: &Script) -> String {
+        if script.world.deployments.is_empty() {
+            return String::new();
+        }
+        self.maybe(70, &["version=d:b1", "version=d:b2"])
     }
 
     fn signal_with_start(&mut self) -> String {
@@ -409,8 +429,9 @@ impl Dice {
         messages
     }
 
-    fn poll(&mut self, label: &str) -> String {
+    fn poll(&mut self, script: &Script, label: &str) -> String {
         let mut line = format!("worker polls wf={label}");
+        line += &self.version(script);
         line += &self.maybe(60, &["as=t1", "as=t2", "as=t3", "as=t4"]);
         line += &self.maybe(15, &["normal", "sticky"]);
         line += &self.maybe(15, &["request=c1", "request=c2"]);
@@ -474,6 +495,11 @@ impl Dice {
         line += &self.maybe(15, &["force-new"]);
         line += &self.maybe(15, &["return-new"]);
         line += &self.maybe(10, &["checksum=b1", "checksum=b2"]);
+        let version = self.version(script);
+        if !version.is_empty() {
+            line += &version;
+            line += &self.maybe(70, &["behavior=Pinned", "behavior=AutoUpgrade"]);
+        }
         line
     }
 

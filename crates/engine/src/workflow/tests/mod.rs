@@ -7,6 +7,7 @@
 mod audit;
 mod check;
 mod commands;
+mod deployment;
 pub(crate) mod file;
 mod fuzz;
 mod operator;

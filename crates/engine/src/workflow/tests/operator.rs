@@ -2,13 +2,9 @@
 
 use proto::temporal::api::activity::v1::ActivityOptions;
 use proto::temporal::api::common::v1::Priority;
-use proto::temporal::api::deployment::v1::WorkerDeploymentVersion;
 use proto::temporal::api::enums::v1::{ResetReapplyExcludeType, ResetReapplyType};
 use proto::temporal::api::workflow::v1::post_reset_operation::{UpdateWorkflowOptions, Variant};
-use proto::temporal::api::workflow::v1::versioning_override::{Override, PinnedOverride};
-use proto::temporal::api::workflow::v1::{
-    PostResetOperation, VersioningOverride, WorkflowExecutionOptions,
-};
+use proto::temporal::api::workflow::v1::{PostResetOperation, WorkflowExecutionOptions};
 use proto::temporal::api::workflowservice::v1::{
     PauseActivityRequest, PauseWorkflowExecutionRequest, ResetActivityRequest,
     ResetWorkflowExecutionRequest, UnpauseActivityRequest, UnpauseWorkflowExecutionRequest,
@@ -16,6 +12,7 @@ use proto::temporal::api::workflowservice::v1::{
     reset_activity_request, unpause_activity_request, update_activity_options_request,
 };
 
+use super::deployment::version_override;
 use super::requests;
 use super::words::Words;
 use crate::workflow::input::Input;
@@ -90,25 +87,9 @@ pub(super) fn workflow_options(words: &mut Words) -> WorkflowExecutionOptions {
         fairness_key: fairness_key.unwrap_or_default(),
         ..Priority::default()
     });
-    let pinned = words.text("pinned").map(|version| {
-        let (deployment_name, build_id) = version.split_once(':').expect("deployment:build");
-        Override::Pinned(PinnedOverride {
-            version: Some(WorkerDeploymentVersion {
-                deployment_name: deployment_name.to_owned(),
-                build_id: build_id.to_owned(),
-            }),
-            ..PinnedOverride::default()
-        })
-    });
-    let auto = words
-        .flag("auto-upgrade")
-        .then_some(Override::AutoUpgrade(true));
     WorkflowExecutionOptions {
         priority,
-        versioning_override: pinned.or(auto).map(|chosen| VersioningOverride {
-            r#override: Some(chosen),
-            ..VersioningOverride::default()
-        }),
+        versioning_override: version_override(words),
         ..WorkflowExecutionOptions::default()
     }
 }

@@ -17,6 +17,7 @@ use proto::temporal::api::workflowservice::v1::{
     SignalWithStartWorkflowExecutionRequest, StartWorkflowExecutionRequest,
 };
 
+use super::deployment::version_override;
 use super::words::Words;
 use crate::limits::Limits;
 use crate::retry;
@@ -42,6 +43,7 @@ pub(super) fn start(words: &mut Words) -> StartWorkflowExecutionRequest {
         search_attributes: search_attributes(words),
         request_eager_execution: words.flag("eager"),
         workflow_start_delay: words.wire_span("delay"),
+        versioning_override: version_override(words),
         on_conflict_options: attach.then(|| OnConflictOptions {
             attach_request_id: true,
             ..OnConflictOptions::default()

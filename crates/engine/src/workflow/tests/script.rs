@@ -111,6 +111,7 @@ impl Script {
                 let input = operator::input(&verb, &mut words);
                 self.step(run, input)
             }
+            "deployment" => self.deployment(&mut words),
             "clock" => self.clock(&mut words),
             "deadline" => {
                 let run = self.target(&mut words)?;

@@ -5,7 +5,8 @@ use std::fmt::{Display, Write as _};
 
 use prost::Message as _;
 use proto::temporal::api::common::v1::{Payload, Payloads, WorkflowExecution};
-use proto::temporal::api::enums::v1::{RetryState, TimeoutType};
+use proto::temporal::api::deployment::v1::WorkerDeploymentVersion;
+use proto::temporal::api::enums::v1::{RetryState, TimeoutType, VersioningBehavior};
 use proto::temporal::api::failure::v1::Failure;
 use proto::temporal::api::failure::v1::failure::FailureInfo;
 use proto::temporal::api::history::v1::{History, HistoryEvent};
@@ -18,6 +19,7 @@ use uuid::Uuid;
 use super::script::since;
 use super::world::{Happened, Run};
 use super::{show_event, updates};
+use crate::deployment::{Directive, Version};
 use crate::time::{Timestamp, duration};
 use crate::workflow::command::camel;
 use crate::workflow::input::Peer;
@@ -146,6 +148,10 @@ impl<'a> Show<'a> {
                 line.word("update rejected");
                 line.text("id", id);
             }
+            ChangeKind::VersionTransition(a) => {
+                line.word("version transition");
+                line.text("to", &version(a.version.as_ref()));
+            }
             ChangeKind::ParentAsked(_) => line.word("parent asked"),
             ChangeKind::ResetTo(_) => line.word("reset"),
             ChangeKind::EndedByReset(_) => line.word("ended by reset"),
@@ -198,6 +204,7 @@ impl<'a> Show<'a> {
                 line.id("scheduled", offer.scheduled_event_id);
                 line.attempt(offer.attempt);
                 line.priority(&offer.priority);
+                line.directive(&offer.directive);
             }
             Effect::OfferActivityTask(offer) => {
                 line.0.push_str("ready ActivityTask");
@@ -205,6 +212,7 @@ impl<'a> Show<'a> {
                 line.id("scheduled", offer.scheduled_event_id);
                 line.attempt(offer.attempt);
                 line.priority(&offer.priority);
+                line.directive(&offer.directive);
             }
             Effect::Withdraw(_) | Effect::WithdrawAll => {}
             Effect::Send(send) => message(&mut line, send),
@@ -275,6 +283,18 @@ impl<'a> Show<'a> {
                 line.text(&format!("memo.{name}"), &payload_text(payload));
             }
             out += &(line.0 + "\n");
+            if let Some(versioning) = &info.versioning_info {
+                let mut line = Line("versioning".to_owned());
+                line.behavior(versioning.behavior);
+                line.text("version", &version(versioning.deployment_version.as_ref()));
+                if let Some(transition) = &versioning.version_transition {
+                    let to = version(transition.deployment_version.as_ref());
+                    line.text("moves-to", &to);
+                }
+                line.flag("overridden", versioning.versioning_override.is_some());
+                line.text("revision", &versioning.revision_number.to_string());
+                out += &(line.0 + "\n");
+            }
         }
         if let Some(task) = &described.pending_workflow_task {
             let _ = writeln!(
@@ -396,6 +416,33 @@ fn message(line: &mut Line, send: &Send) {
         "run",
         &send.run_id.map_or(String::new(), |id| id.to_string()),
     );
+}
+
+/// A version in the newer spelling; empty for none.
+pub(super) fn version(wire: Option<&WorkerDeploymentVersion>) -> String {
+    Version::from_wire(wire).map_or_else(String::new, |version| version.to_string())
+}
+
+impl Line {
+    pub(super) fn directive(&mut self, directive: &Directive) {
+        self.behavior(directive.behavior.into());
+        let version = directive.version.as_ref();
+        self.text(
+            "version",
+            &version.map_or_else(String::new, ToString::to_string),
+        );
+        self.flag("use-ramping", directive.use_ramping_version);
+    }
+
+    pub(super) fn behavior(&mut self, behavior: i32) {
+        let behavior = VersioningBehavior::try_from(behavior).unwrap_or_default();
+        if behavior != VersioningBehavior::Unspecified {
+            self.text(
+                "behavior",
+                &camel(behavior.as_str_name(), "VERSIONING_BEHAVIOR_"),
+            );
+        }
+    }
 }
 
 impl Line {

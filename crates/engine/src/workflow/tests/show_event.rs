@@ -19,7 +19,7 @@ use proto::temporal::api::workflow::v1::VersioningOverride;
 use proto::temporal::api::workflow::v1::versioning_override::Override;
 
 use super::script::spelled;
-use super::show::{Line, payload_text};
+use super::show::{Line, payload_text, version};
 use super::updates;
 use crate::time::duration;
 use crate::workflow::command::camel;
@@ -46,12 +46,20 @@ pub(super) fn attributes(line: &mut Line, event: &HistoryEvent) {
             }
         }
         A::WorkflowTaskStartedEventAttributes(a) => {
+            line.flag(
+                "target-version-changed",
+                a.target_worker_deployment_version_changed,
+            );
             line.flag("suggest-continue-as-new", a.suggest_continue_as_new);
             for reason in &a.suggest_continue_as_new_reasons {
                 let reason = SuggestContinueAsNewReason::try_from(*reason).unwrap_or_default();
                 let name = camel(reason.as_str_name(), "SUGGEST_CONTINUE_AS_NEW_REASON_");
                 line.text("because", &name);
             }
+        }
+        A::WorkflowTaskCompletedEventAttributes(a) => {
+            line.behavior(a.versioning_behavior);
+            line.text("version", &version(a.deployment_version.as_ref()));
         }
         A::WorkflowTaskFailedEventAttributes(a) => {
             let cause = WorkflowTaskFailedCause::try_from(a.cause).unwrap_or_default();
@@ -282,6 +290,18 @@ fn children(line: &mut Line, attributes: &A) {
 }
 
 fn started(line: &mut Line, a: &WorkflowExecutionStartedEventAttributes) {
+    line.text("pinned", &version(a.inherited_pinned_version.as_ref()));
+    if let Some(info) = &a.inherited_auto_upgrade_info {
+        line.text(
+            "from-version",
+            &version(info.source_deployment_version.as_ref()),
+        );
+    }
+    line.flag("overridden", a.versioning_override.is_some());
+    line.flag(
+        "declined-upgrade",
+        a.declined_target_version_upgrade.is_some(),
+    );
     line.attempt(a.attempt);
     line.payloads("input", a.input.as_ref());
     line.text("initiator", &initiator(a.initiator));

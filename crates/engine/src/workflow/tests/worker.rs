@@ -2,9 +2,11 @@
 
 use proto::temporal::api::workflowservice::v1::RespondWorkflowTaskFailedRequest;
 
+use super::deployment::say_version;
 use super::script::{Fault, Played, Script};
 use super::words::Words;
 use super::{commands, requests};
+use crate::deployment::Version;
 use crate::workflow::input::{
     ActivityFailed, ActivityTarget, Input, StartActivityTask, StartWorkflowTask,
     WorkflowTaskCompleted,
@@ -17,18 +19,24 @@ impl Script {
         if what == "polls" {
             let run = self.target(words)?;
             let name = words.text("as");
-            let input = self.claim(run, words)?;
+            let version = words.version("version");
+            let input = self.claim(run, words, version)?;
             let text = self.step(run, input)?;
             if let (Some(name), Some(task)) = (name, &self.world.runs[run].task) {
                 self.workflow_tasks.insert(name, (run, task.token.clone()));
             }
             return Ok(text);
         }
-        let (run, token) = self.workflow_task(words)?;
+        let version = words.version("version");
+        let (run, token) = self.workflow_task(words, version.as_ref())?;
         let input = match what.as_str() {
             "completes" => Input::WorkflowTaskCompleted(Box::new(WorkflowTaskCompleted {
                 token,
-                request: commands::completion(words),
+                request: {
+                    let mut request = commands::completion(words);
+                    say_version(version.as_ref(), words, &mut request);
+                    request
+                },
                 queries_left: false,
             })),
             "fails" => {
@@ -47,7 +55,12 @@ impl Script {
     }
 
     /// A poller's claim of the last offer, or of what the words say.
-    fn claim(&mut self, run: usize, words: &mut Words) -> Result<Input, Fault> {
+    fn claim(
+        &mut self,
+        run: usize,
+        words: &mut Words,
+        version: Option<Version>,
+    ) -> Result<Input, Fault> {
         let offer = self.world.runs[run].workflow_offer.as_ref();
         let scheduled = words.number("scheduled");
         let attempt = words.number("attempt");
@@ -63,11 +76,17 @@ impl Script {
             request_id,
             identity: "worker".to_owned(),
             sticky: sticky || (!normal && offer.is_some_and(|o| o.sticky_queue.is_some())),
+            version,
+            directive: offer.map(|o| o.directive.clone()),
         }))
     }
 
     /// A named task; else the one that is started, which may mean to claim it first.
-    fn workflow_task(&mut self, words: &mut Words) -> Result<(usize, WorkflowTaskToken), Fault> {
+    fn workflow_task(
+        &mut self,
+        words: &mut Words,
+        version: Option<&Version>,
+    ) -> Result<(usize, WorkflowTaskToken), Fault> {
         if let Some(name) = words.text("token") {
             let named = self.workflow_tasks.get(&name).cloned();
             return named.ok_or_else(|| format!("no task {name}").into());
@@ -75,7 +94,7 @@ impl Script {
         let run = self.target(words)?;
         let state = &self.world.runs[run].state;
         if state.is_open() && state.started_workflow_task().is_none() {
-            let claim = self.claim(run, &mut Words::default())?;
+            let claim = self.claim(run, &mut Words::default(), version.cloned())?;
             if let Err(rejection) = self.world.step(run, claim).map_err(Fault::Broken)? {
                 return Err(format!("the claim was refused: {rejection}").into());
             }
@@ -141,6 +160,8 @@ impl Script {
             ),
             request_id: words.text_or("request", &format!("claim-{}", self.claims)),
             identity: "worker".to_owned(),
+            version: words.version("version"),
+            directive: offer.map(|offer| offer.directive.clone()),
         }))
     }
 

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::audit::Audit;
 use super::check;
+use crate::deployment::{Deployment, Routing};
 use crate::ids::{EventId, Now};
 use crate::limits::Limits;
 use crate::rejection::Rejection;
@@ -38,6 +39,10 @@ pub(super) struct World {
     task_id: i64,
     pub(super) namespace: Namespace,
     pub(super) limits: Limits,
+    /// What the namespace's deployments say.
+    pub(super) routing: Routing,
+    /// These, by name.
+    pub(super) deployments: BTreeMap<String, Deployment>,
     /// In the order in which they were opened.
     pub(super) runs: Vec<Run>,
     /// Under way between runs.
@@ -113,6 +118,8 @@ impl World {
             task_id: 1000,
             namespace,
             limits: Limits::default(),
+            routing: Routing::default(),
+            deployments: BTreeMap::new(),
             runs: Vec::new(),
             mail: VecDeque::new(),
             happened: Vec::new(),
@@ -156,6 +163,7 @@ impl World {
         let env = Env {
             namespace: &self.namespace,
             limits: &self.limits,
+            routing: &self.routing,
         };
         let before = self.runs[run].state.clone();
         let row_before = check::listed(&before, &self.namespace);
@@ -183,6 +191,7 @@ impl World {
         let env = Env {
             namespace: &self.namespace,
             limits: &self.limits,
+            routing: &self.routing,
         };
         let mut step = Step::begin(&mut self.runs[run].state, &mut now, env);
         step.write(attributes);
@@ -202,6 +211,7 @@ impl World {
         let env = Env {
             namespace: &self.namespace,
             limits: &self.limits,
+            routing: &self.routing,
         };
         let current = self.current(workflow_id);
         let before = current.map(|run| self.runs[run].state.clone());
@@ -304,6 +314,7 @@ impl World {
         let env = Env {
             namespace: &self.namespace,
             limits: &self.limits,
+            routing: &self.routing,
         };
         let new_run = workflow::reset(&self.runs[base].state, input, &mut now, env);
         self.task_id = now.task_id;

@@ -17,6 +17,7 @@ use crate::workflow::state::State;
 use crate::workflow::step::Step;
 use crate::workflow::token::ActivityTaskToken;
 use crate::workflow::transition::{Reply, Transition};
+use crate::workflow::versioning;
 
 pub(crate) fn start(
     mut step: Step<'_>,
@@ -42,6 +43,14 @@ pub(crate) fn start(
             return step.reject(Rejection::TaskGone);
         }
     } else if activity.may_start() {
+        let offered = claim.directive.as_ref();
+        match versioning::activity_task_for(&mut step, claim.version.as_ref(), offered) {
+            Ok(versioning::Start::Now) => {}
+            Ok(versioning::Start::AfterTransition) => {
+                return Ok(step.finish(Err(Rejection::TaskGone)));
+            }
+            Err(rejection) => return step.reject(rejection),
+        }
         record(&mut step, id, &claim.identity, &claim.request_id);
     } else {
         return step.reject(Rejection::TaskGone);

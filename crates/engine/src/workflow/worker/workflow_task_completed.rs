@@ -2,7 +2,9 @@
 //!
 //! The order of steps is the order of [`complete`]; what each command does is in `command/`.
 
-use proto::temporal::api::enums::v1::{CommandType, TimeoutType, WorkflowTaskFailedCause as Cause};
+use proto::temporal::api::enums::v1::{
+    CommandType, TimeoutType, VersioningBehavior as Behavior, WorkflowTaskFailedCause as Cause,
+};
 use proto::temporal::api::history::v1::history_event::Attributes;
 use proto::temporal::api::history::v1::{
     WorkflowTaskCompletedEventAttributes, WorkflowTaskTimedOutEventAttributes,
@@ -10,6 +12,7 @@ use proto::temporal::api::history::v1::{
 use proto::temporal::api::workflowservice::v1::RespondWorkflowTaskCompletedRequest;
 
 use super::{activity_task_started, workflow_task_failed, workflow_task_started};
+use crate::deployment::Version;
 use crate::ids::EventId;
 use crate::rejection::Rejection;
 use crate::time::duration;
@@ -22,6 +25,7 @@ use crate::workflow::step::Step;
 use crate::workflow::token::WorkflowTaskToken;
 use crate::workflow::transition::{Reply, Transition, WorkflowTaskCompletedReply};
 use crate::workflow::update;
+use crate::workflow::versioning;
 
 pub(crate) fn complete(
     mut step: Step<'_>,
@@ -36,9 +40,10 @@ pub(crate) fn complete(
             "Workflow is paused and force create new workflow task is not allowed.".to_owned(),
         ));
     }
-    if let Err(rejection) = check_sequence(&request) {
-        return step.reject(rejection);
-    }
+    let said = match check_sequence(&request).and_then(|()| versioning::completed(&request)) {
+        Ok(said) => said,
+        Err(rejection) => return step.reject(rejection),
+    };
     if let Some(transition) = heartbeat_expired(&mut step, &request) {
         return Ok(step.finish(transition));
     }
@@ -49,18 +54,23 @@ pub(crate) fn complete(
         .as_ref()
         .map(|task| task.original_scheduled_time);
     let unhandled = !step.state.core.buffered.is_empty();
+    let directive_before = settled_directive(step.state);
     let before = step.savepoint();
     let mut reply = WorkflowTaskCompletedReply::default();
     let completed_event_id = if leaves_no_trace(&step, &request) {
         step.state.core.workflow_task = None;
         reply.reset_history_event_id = step.state.core.previous_started_event_id;
         0
-    } else if let Some(completed_event_id) = record_completed(&mut step, &request) {
+    } else if let Some(completed_event_id) = record_completed(&mut step, &request, said) {
         completed_event_id
     } else {
         return step.reject(Rejection::WorkflowTaskNotFound);
     };
     set_sticky(&mut step, &request);
+    if directive_before != settled_directive(step.state) {
+        // Before the commands: what they schedule goes to the right place by itself.
+        versioning::offer_activities_again(&mut step);
+    }
     let heartbeat = request.commands.is_empty() && request.messages.is_empty();
     let mut context = Context {
         completed_event_id,
@@ -83,10 +93,11 @@ pub(crate) fn complete(
             update::reject_unprocessed(&mut step);
         }
         let news = step.flush_buffer();
-        let inline = request.return_new_workflow_task;
+        let moving = step.state.version_transition().is_some();
+        let inline = request.return_new_workflow_task && !moving;
         if step.state.is_paused() {
             step.state.volatile.close_contended = false;
-        } else if news || request.force_create_new_workflow_task {
+        } else if news || moving || request.force_create_new_workflow_task {
             step.state.volatile.close_contended &= news;
             let next = Next {
                 inline,
@@ -130,6 +141,7 @@ fn leaves_no_trace(step: &Step<'_>, request: &RespondWorkflowTaskCompletedReques
     if !core.workflow_task.as_ref().is_some_and(|t| t.speculative)
         || !request.commands.is_empty()
         || request.force_create_new_workflow_task
+        || step.state.version_transition().is_some()
     {
         return false;
     }
@@ -144,6 +156,16 @@ fn leaves_no_trace(step: &Step<'_>, request: &RespondWorkflowTaskCompletedReques
     // After the last started event come its completion and what happened since.
     let events = core.next_event_id - core.previous_started_event_id - 2;
     events <= events_max && request.messages.iter().all(protocol_message::is_rejection)
+}
+
+/// Where a run's waiting tasks were offered, whatever is moving.
+fn settled_directive(state: &State) -> (Behavior, Option<Version>, bool) {
+    let versioning = state.core.versioning.as_ref();
+    (
+        versioning.map_or(Behavior::Unspecified, |v| v.settled_behavior()),
+        versioning.and_then(|v| v.settled_version()),
+        state.version_transition().is_some(),
+    )
 }
 
 /// Whether a token is of the task that is started now; all of it must match.
@@ -238,8 +260,14 @@ pub(crate) fn time_out_started(step: &mut Step<'_>, timeout_type: TimeoutType) {
 fn record_completed(
     step: &mut Step<'_>,
     request: &RespondWorkflowTaskCompletedRequest,
+    said: versioning::Completed,
 ) -> Option<EventId> {
+    let moving = step.state.started_workflow_task();
+    let moving = moving.and_then(|(_, started)| started.transition.clone());
     let recorded = workflow_task_started::record(step)?;
+    if let Some(transition) = moving {
+        versioning::record_transition(step, &transition);
+    }
     Some(step.write(Attributes::WorkflowTaskCompletedEventAttributes(
         WorkflowTaskCompletedEventAttributes {
             scheduled_event_id: recorded.scheduled_event_id,
@@ -249,6 +277,9 @@ fn record_completed(
             worker_version: request.worker_version_stamp.clone(),
             sdk_metadata: request.sdk_metadata.clone(),
             metering_metadata: request.metering_metadata,
+            versioning_behavior: said.behavior.into(),
+            worker_deployment_name: said.deployment_name,
+            deployment_version: said.version.as_ref().map(Version::to_wire),
             ..WorkflowTaskCompletedEventAttributes::default()
         },
     )))
@@ -264,7 +295,10 @@ fn set_sticky(step: &mut Step<'_>, request: &RespondWorkflowTaskCompletedRequest
                 .unwrap_or(i64::MAX),
         })
     });
-    let asked = asked.unwrap_or_default();
+    // A run that moves away from this worker is not its own any more.
+    let asked = asked
+        .filter(|_| step.state.version_transition().is_none())
+        .unwrap_or_default();
     let same = match &step.state.core.sticky {
         Some(now) => {
             *now.queue == asked.queue && i64::try_from(now.timeout.as_nanos()) == Ok(asked.timeout)
@@ -307,8 +341,14 @@ fn follow_up(
         step.schedule_workflow_task_quietly();
     }
     // The worker has everything up to the task that it completes now.
-    reply.workflow_task =
-        workflow_task_started::begin(step, identity, INLINE_REQUEST_ID, true, next.resend);
+    let worker = workflow_task_started::Worker {
+        identity,
+        request_id: INLINE_REQUEST_ID,
+        sticky: true,
+        resend: next.resend,
+        transition: None,
+    };
+    reply.workflow_task = workflow_task_started::begin(step, worker);
 }
 
 fn keep_original_time(step: &mut Step<'_>, original: Option<crate::time::Timestamp>) {

@@ -1,6 +1,8 @@
 //! A worker claims a workflow task. The start is remembered in memory and becomes history with the
 //! task's end (DESIGN section 2).
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use proto::temporal::api::enums::v1::{EventType, SuggestContinueAsNewReason};
 use proto::temporal::api::history::v1::history_event::Attributes;
@@ -14,16 +16,14 @@ use crate::time::{Timestamp, wire};
 use crate::workflow::client::reset_sticky;
 use crate::workflow::input::StartWorkflowTask;
 use crate::workflow::state::State;
+use crate::workflow::state::versioning::Transition;
 use crate::workflow::state::workflow_task::{PendingWorkflowTask, TaskStarted};
 use crate::workflow::step::{Extras, Step, workflow_task_queue};
 use crate::workflow::token::WorkflowTaskToken;
-use crate::workflow::transition::{Reply, Transition, WorkflowTask};
-use crate::workflow::update;
+use crate::workflow::transition::{Reply, Transition as Outcome, WorkflowTask};
+use crate::workflow::{update, versioning};
 
-pub(crate) fn start(
-    mut step: Step<'_>,
-    claim: &StartWorkflowTask,
-) -> Result<Transition, Rejection> {
+pub(crate) fn start(mut step: Step<'_>, claim: &StartWorkflowTask) -> Result<Outcome, Rejection> {
     let Some(task) = step
         .state
         .core
@@ -51,6 +51,11 @@ pub(crate) fn start(
     // and brings it into history (behaviour, section 4.5).
     let has_news = task.scheduled_event_id != step.state.core.next_event_id;
     let transient = task.is_transient();
+    let offered = claim.directive.as_ref();
+    let transition = match versioning::workflow_task_for(&step, claim.version.as_ref(), offered) {
+        Ok(transition) => transition,
+        Err(rejection) => return step.reject(rejection),
+    };
     if claim.sticky && step.state.core.sticky.is_none() {
         // The run has moved to its normal queue (behaviour, section 4.6).
         return step.reject(Rejection::TaskGone);
@@ -67,24 +72,37 @@ pub(crate) fn start(
         step.state.core.workflow_task_attempt = 1;
         step.schedule_workflow_task_quietly();
     }
-    let (identity, request_id) = (&claim.identity, &claim.request_id);
-    match begin(&mut step, identity, request_id, claim.sticky, true) {
+    let worker = Worker {
+        identity: &claim.identity,
+        request_id: &claim.request_id,
+        sticky: claim.sticky,
+        resend: true,
+        transition,
+    };
+    match begin(&mut step, worker) {
         Some(task) => step.done(Reply::WorkflowTask(Box::new(task))),
         None => step.reject(Rejection::TaskGone),
     }
 }
 
-/// Marks the pending workflow task as started and says what the worker gets. `resend`: also updates that an
-/// earlier task brought.
-pub(crate) fn begin(
-    step: &mut Step<'_>,
-    identity: &str,
-    request_id: &str,
-    sticky: bool,
-    resend: bool,
-) -> Option<WorkflowTask> {
+/// Who starts a workflow task.
+pub(crate) struct Worker<'a> {
+    pub(crate) identity: &'a str,
+    pub(crate) request_id: &'a str,
+    /// It has the run cached.
+    pub(crate) sticky: bool,
+    /// It gets updates also that an earlier task brought.
+    pub(crate) resend: bool,
+    /// The run moves to its version.
+    pub(crate) transition: Option<Transition>,
+}
+
+/// Marks the pending workflow task as started and says what the worker gets.
+pub(crate) fn begin(step: &mut Step<'_>, worker: Worker<'_>) -> Option<WorkflowTask> {
     let time = step.time();
     let suggest = suggest_continue_as_new(step);
+    let target_version_changed =
+        versioning::pending_upgrade(step.state, step.env.routing).is_some();
     let core = &mut step.state.core;
     let history_size = core.history_size;
     let next_event_id = core.next_event_id;
@@ -97,13 +115,15 @@ pub(crate) fn begin(
     task.started = Some(TaskStarted {
         event_id,
         time,
-        identity: identity.into(),
-        request_id: request_id.into(),
+        identity: worker.identity.into(),
+        request_id: worker.request_id.into(),
         history_size,
         suggest: suggest.into(),
+        transition: worker.transition.map(Arc::new),
+        target_version_changed,
     });
-    let messages = update::send(step.state, event_id, resend);
-    answer(step.state, sticky).map(|task| WorkflowTask { messages, ..task })
+    let messages = update::send(step.state, event_id, worker.resend);
+    answer(step.state, worker.sticky).map(|task| WorkflowTask { messages, ..task })
 }
 
 /// Reasons to advise continue-as-new (behaviour, section 3.2).
@@ -216,6 +236,7 @@ fn started_attributes(
         suggest_continue_as_new: !started.suggest.is_empty(),
         suggest_continue_as_new_reasons: started.suggest.to_vec(),
         history_size_bytes: started.history_size,
+        target_worker_deployment_version_changed: started.target_version_changed,
         ..WorkflowTaskStartedEventAttributes::default()
     })
 }
