@@ -18,6 +18,7 @@ use proto::temporal::api::workflowservice::v1::{
 };
 use uuid::Uuid;
 
+use crate::deployment::Routing;
 use crate::ids::Now;
 use crate::limits::Limits;
 use crate::rejection::Rejection;
@@ -102,9 +103,11 @@ impl World {
             search_attributes: BTreeMap::new(),
         };
         let limits = Limits::default();
+        let routing = Routing::default();
         let env = Env {
             namespace: &namespace,
             limits: &limits,
+            routing: &routing,
         };
         let mut now = Now {
             time: Timestamp(NOON),
@@ -167,9 +170,11 @@ impl World {
             task_id: 1,
         };
         let limits = Limits::default();
+        let routing = Routing::default();
         let env = Env {
             namespace: &self.namespace,
             limits: &limits,
+            routing: &routing,
         };
         let before = self.state.clone();
         let outcome = schedule::handle(&mut self.state, input, &mut now, env);
