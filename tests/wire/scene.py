@@ -23,6 +23,7 @@ class Scene:
         self.queue = f"tq-{unique}"
         self.run_id = ""
         self._opened = set()
+        self.endpoints = {}
 
     def close(self):
         """Ends what is still open, so that a long test run leaves a quiet server."""
@@ -33,6 +34,8 @@ class Scene:
                 )
             except grpc.RpcError:
                 pass  # closed already
+        for endpoint in self.endpoints.values():
+            self.call("DeleteNexusEndpoint", id=endpoint.id, version=endpoint.version)
 
     # -- clients ---------------------------------------------------------------------------------
 

@@ -264,6 +264,7 @@ impl Bench {
                 ..RespondWorkflowTaskCompletedRequest::default()
             },
             queries_left: false,
+            nexus_endpoints: Default::default(),
         };
         self.try_step(Input::WorkflowTaskCompleted(Box::new(completed)))
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use engine::cron::duration;
 use engine::deployment::DrainagePace;
 use engine::limits::Limits;
+use engine::nexus::callback::AllowedAddress;
 use serde_json::Value;
 
 /// What settings change.
@@ -17,6 +18,8 @@ pub struct Settings {
     pub history_wait: Duration,
     /// How often versions that drain are looked at.
     pub drainage: DrainagePace,
+    /// Where completion callbacks to this server come in over HTTP; `{namespace}` stands for a namespace.
+    pub callback_url: Option<String>,
 }
 
 impl Default for Settings {
@@ -25,6 +28,7 @@ impl Default for Settings {
             limits: Limits::default(),
             history_wait: Duration::from_secs(20),
             drainage: DrainagePace::default(),
+            callback_url: None,
         }
     }
 }
@@ -128,11 +132,41 @@ impl Settings {
             "matching.wv.versiondrainagestatusrefreshinterval" => {
                 self.drainage.interval = span()?;
             }
+            "component.nexusoperations.limit.operation.concurrency"
+            | "nexusoperation.limit.operation.concurrencyperworkflow.max" => {
+                limits.pending_nexus_operations_max = size()?;
+            }
+            "system.maxcallbacksperworkflow" => limits.callbacks_max = size()?,
+            "component.callbacks.allowedaddresses" => {
+                limits.callback_addresses =
+                    addresses(value).ok_or_else(|| wrong("a list of {Pattern, AllowInsecure}"))?;
+            }
+            "component.nexusoperations.callback.endpoint.template" => {
+                let template = value.as_str().ok_or_else(|| wrong("an address"))?;
+                self.callback_url = Some(template.replace("{{.NamespaceName}}", "{namespace}"));
+            }
             "history.longpollexpirationinterval" => self.history_wait = span()?,
             _ => return Err(SettingError::Unknown(name.to_owned())),
         }
         Ok(())
     }
+}
+
+/// Addresses: `[{"Pattern": "*.example.com:443", "AllowInsecure": false}]`.
+fn addresses(value: &Value) -> Option<Vec<AllowedAddress>> {
+    let address = |entry: &Value| {
+        // Names are taken in any case, as the reference does.
+        let field = |name: &str| {
+            let fields = entry.as_object()?.iter();
+            let mut named = fields.filter(|(key, _)| key.eq_ignore_ascii_case(name));
+            named.next().map(|(_, value)| value)
+        };
+        Some(AllowedAddress {
+            pattern: field("Pattern")?.as_str()?.to_owned(),
+            allow_insecure: field("AllowInsecure").is_some_and(|v| v == &Value::Bool(true)),
+        })
+    };
+    value.as_array()?.iter().map(address).collect()
 }
 
 /// A time: text such as `"1m30s"`, or a number of seconds.
@@ -166,6 +200,26 @@ mod tests {
         assert_eq!(settings.limits.blob_size_error, 100);
         assert_eq!(settings.history_wait, Duration::from_secs(1));
         assert_eq!(settings.limits.continue_as_new_min_interval, Duration::ZERO);
+
+        let addresses = json!([{"Pattern": "*.h:1", "AllowInsecure": true}, {"pattern": "i"}]);
+        let name = "component.callbacks.allowedAddresses";
+        settings.set(name, &addresses).unwrap();
+        let allowed = |pattern: &str, allow_insecure| AllowedAddress {
+            pattern: pattern.into(),
+            allow_insecure,
+        };
+        assert_eq!(
+            settings.limits.callback_addresses,
+            [allowed("*.h:1", true), allowed("i", false)]
+        );
+        assert!(settings.set(name, &json!([{"x": 1}])).is_err());
+        let template = json!("http://h/{{.NamespaceName}}/c");
+        let name = "component.nexusoperations.callback.endpoint.template";
+        settings.set(name, &template).unwrap();
+        assert_eq!(
+            settings.callback_url.as_deref(),
+            Some("http://h/{namespace}/c")
+        );
 
         let before = settings.clone();
         let unknown = settings.set("system.something", &json!(true)).unwrap_err();

@@ -133,6 +133,9 @@ async fn serve(dev: Dev, skipping: Option<Arc<TimeSkipping>>) -> Result<(), Stri
             None => Arc::new(SystemClock),
         },
         seed: uuid::Uuid::new_v4().as_u64_pair().0,
+        callback_url: settings.callback_url.clone().unwrap_or_else(|| {
+            format!("http://{http_address}/namespaces/{{namespace}}/nexus/callback")
+        }),
     };
     let node = Node::start(options, store, namespaces.clone())
         .await
@@ -149,6 +152,7 @@ async fn serve(dev: Dev, skipping: Option<Arc<TimeSkipping>>) -> Result<(), Stri
         limits,
         history_wait,
         drainage,
+        ..
     } = settings;
     let watch = drainage_of_versions::watch(node.clone(), drainage, stopping.clone());
     tokio::spawn(watch);

@@ -14,6 +14,10 @@ use crate::time::Timestamp;
 use crate::{Env, Namespace, activity, schedule, workflow};
 
 /// The state of an execution, of whatever kind.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one lies in a cell of its own, and most are the large one"
+)]
 #[derive(Clone, Debug)]
 pub enum Execution {
     /// A run of a workflow.
@@ -340,7 +344,7 @@ impl Execution {
     }
 
     /// Whether forgetting it would lose what its journal does not know: a workflow task that a worker has, a
-    /// sticky queue's timeout, updates that are not accepted yet.
+    /// sticky queue's timeout, updates that are not accepted yet, a request to a Nexus handler.
     pub fn is_volatile(&self) -> bool {
         match self {
             Self::Workflow(state) => {
@@ -349,6 +353,8 @@ impl Execution {
                     || task.is_some_and(|task| {
                         task.started.is_some() || task.sticky_offered.is_some() || task.speculative
                     })
+                    || state.nexus_operations.any_ready()
+                    || state.callbacks.any_ready()
             }
             Self::Activity(_) => false,
             Self::Schedule(_) => false,
@@ -428,6 +434,8 @@ fn workflow_weight(state: &workflow::State) -> usize {
         + state.children.len()
         + state.external_signals.len()
         + state.external_cancels.len()
+        + state.nexus_operations.len() * 2
+        + state.callbacks.len()
         + state.outbox.len()
         + state.request_ids.len()
         + state.updates.len();

@@ -1,10 +1,12 @@
 //! Nexus: rules that workflows, the frontend and the HTTP side share.
 //!
 //! - [`endpoint`]: what an endpoint may be.
+//! - [`answer`]: what a worker's answer means.
 //! - [`callback`]: where a completion may be sent, and the token that says whom it is for.
 //! - [`failure`]: the failures of the Nexus protocol and those of the API, and which of them are final.
 //! - [`link`]: the two ways to write a link.
 
+pub mod answer;
 pub mod callback;
 pub mod endpoint;
 pub mod failure;

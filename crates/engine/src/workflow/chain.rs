@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use proto::temporal::api::command::v1::ContinueAsNewWorkflowExecutionCommandAttributes;
-use proto::temporal::api::common::v1::Payloads;
+use proto::temporal::api::common::v1::{Callback, Payloads};
 use proto::temporal::api::enums::v1::{
     ContinueAsNewInitiator as Initiator, ContinueAsNewVersioningBehavior as ContinuedBehavior,
     RetryState,
@@ -115,7 +115,7 @@ pub(crate) fn open_next(
         continued_failure: failure,
         // Callbacks follow a retry, not a cron (behaviour, section 6.4).
         completion_callbacks: if next.initiator == Initiator::Retry {
-            old.completion_callbacks
+            waiting_callbacks(step)
         } else {
             Vec::new()
         },
@@ -182,11 +182,20 @@ pub(crate) fn open_continued(
         memo: a.memo,
         search_attributes: a.search_attributes,
         identity: String::new(),
+        completion_callbacks: waiting_callbacks(step),
         ..old
     };
     let asked = ContinuedBehavior::try_from(a.initial_versioning_behavior).unwrap_or_default();
     let inherited = versioning::inherited_by_next(step, asked);
     open_run(step, next, attributes, inherited);
+}
+
+/// Who waits for the chain's end waits for that of the next run: also those who came later than its start.
+fn waiting_callbacks(step: &Step<'_>) -> Vec<Callback> {
+    let callbacks = step.state.callbacks.iter();
+    callbacks
+        .map(|(_, callback)| Callback::clone(&callback.callback))
+        .collect()
 }
 
 /// Opens a run that carries on this one's chain.

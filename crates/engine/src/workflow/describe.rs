@@ -2,21 +2,27 @@
 
 use proto::temporal::api::activity::v1::ActivityOptions;
 use proto::temporal::api::common::v1::WorkflowExecution;
-use proto::temporal::api::enums::v1::{EventType, PendingActivityState, PendingWorkflowTaskState};
+use proto::temporal::api::enums::v1::{
+    CallbackState, EventType, NexusOperationCancellationState, PendingActivityState,
+    PendingNexusOperationState, PendingWorkflowTaskState,
+};
 use proto::temporal::api::taskqueue::v1::TaskQueue;
 use proto::temporal::api::workflow::v1::pending_activity_info::PauseInfo;
 use proto::temporal::api::workflow::v1::pending_activity_info::pause_info::{Manual, PausedBy};
 use proto::temporal::api::workflow::v1::{
-    PendingActivityInfo, PendingChildExecutionInfo, PendingWorkflowTaskInfo, RequestIdInfo,
-    ResetPoints, WorkflowExecutionConfig, WorkflowExecutionExtendedInfo, WorkflowExecutionInfo,
-    WorkflowExecutionPauseInfo,
+    CallbackInfo, NexusOperationCancellationInfo, PendingActivityInfo, PendingChildExecutionInfo,
+    PendingNexusOperationInfo, PendingWorkflowTaskInfo, RequestIdInfo, ResetPoints,
+    WorkflowExecutionConfig, WorkflowExecutionExtendedInfo, WorkflowExecutionInfo,
+    WorkflowExecutionPauseInfo, callback_info,
 };
 use proto::temporal::api::workflowservice::v1::DescribeWorkflowExecutionResponse;
 
 use super::index_row;
 use super::open::normal_queue;
 use super::state::activity::{Activity, Pause};
+use super::state::callback::{Callback, Phase};
 use super::state::child::Child;
+use super::state::nexus_operation::{Cancellation, NexusOperation};
 use super::state::{FirstTask, State};
 use crate::time::{Timestamp, wire};
 
@@ -45,8 +51,18 @@ pub fn describe(state: &State, now: Timestamp) -> DescribeWorkflowExecutionRespo
             .map(|(id, child)| pending_child(*id, child))
             .collect(),
         pending_workflow_task: pending_workflow_task(state),
+        callbacks: state
+            .callbacks
+            .iter()
+            .map(|(_, callback)| callback_info(callback, now))
+            .collect(),
+        pending_nexus_operations: state
+            .nexus_operations
+            .iter()
+            .filter(|(_, operation)| !operation.closing)
+            .map(|(id, operation)| pending_nexus_operation(*id, operation, now))
+            .collect(),
         workflow_extended_info: Some(extended(state)),
-        ..DescribeWorkflowExecutionResponse::default()
     }
 }
 
@@ -124,9 +140,15 @@ fn extended(state: &State) -> WorkflowExecutionExtendedInfo {
         request_id_infos: state
             .request_ids
             .iter()
-            // Requests that started the run or attached themselves to it; not its signals.
+            // Requests that started the run or attached themselves to it, and its updates'; no others.
             .filter(|(id, seen)| {
-                seen.event_type != EventType::WorkflowExecutionSignaled as i32
+                let shown = [
+                    EventType::WorkflowExecutionStarted,
+                    EventType::WorkflowExecutionOptionsUpdated,
+                    EventType::WorkflowExecutionUpdateAdmitted,
+                    EventType::WorkflowExecutionUpdateAccepted,
+                ];
+                shown.iter().any(|kind| *kind as i32 == seen.event_type)
                     || **id == core.start.request_id
             })
             .map(|(id, seen)| {
@@ -260,4 +282,93 @@ fn pending_workflow_task(state: &State) -> Option<PendingWorkflowTaskInfo> {
         started_time: task.started.as_ref().map(|started| started.time.to_proto()),
         attempt: task.attempt,
     })
+}
+
+fn pending_nexus_operation(
+    id: i64,
+    operation: &NexusOperation,
+    now: Timestamp,
+) -> PendingNexusOperationInfo {
+    let scheduled = &operation.scheduled;
+    let start = &operation.start;
+    let backing_off = operation.started.is_none() && start.backs_off(now);
+    let state = match operation.started {
+        Some(_) => PendingNexusOperationState::Started,
+        None if backing_off => PendingNexusOperationState::BackingOff,
+        None => PendingNexusOperationState::Scheduled,
+    };
+    let token = operation.operation_token.to_string();
+    PendingNexusOperationInfo {
+        endpoint: scheduled.endpoint.clone(),
+        service: scheduled.service.clone(),
+        operation: scheduled.operation.clone(),
+        operation_id: token.clone(),
+        operation_token: token,
+        scheduled_event_id: id,
+        schedule_to_close_timeout: scheduled.schedule_to_close_timeout,
+        schedule_to_start_timeout: scheduled.schedule_to_start_timeout,
+        start_to_close_timeout: scheduled.start_to_close_timeout,
+        scheduled_time: Some(operation.scheduled_time.to_proto()),
+        state: state.into(),
+        attempt: start.attempt,
+        last_attempt_complete_time: start.last_complete_time.map(Timestamp::to_proto),
+        last_attempt_failure: start.last_failure.as_deref().cloned(),
+        next_attempt_schedule_time: backing_off.then(|| start.due.to_proto()),
+        cancellation_info: operation
+            .cancellation
+            .as_ref()
+            .map(|cancellation| cancellation_info(cancellation, now)),
+        blocked_reason: String::new(),
+    }
+}
+
+fn cancellation_info(
+    cancellation: &Cancellation,
+    now: Timestamp,
+) -> NexusOperationCancellationInfo {
+    let asking = &cancellation.asking;
+    let backing_off = cancellation.is_pending() && asking.backs_off(now);
+    let state = match cancellation.taken {
+        Some(true) => NexusOperationCancellationState::Succeeded,
+        Some(false) => NexusOperationCancellationState::Failed,
+        None if backing_off => NexusOperationCancellationState::BackingOff,
+        None if cancellation.is_pending() => NexusOperationCancellationState::Scheduled,
+        None => NexusOperationCancellationState::Unspecified,
+    };
+    NexusOperationCancellationInfo {
+        requested_time: cancellation.requested_time.map(Timestamp::to_proto),
+        state: state.into(),
+        attempt: asking.attempt,
+        last_attempt_complete_time: asking.last_complete_time.map(Timestamp::to_proto),
+        last_attempt_failure: asking.last_failure.as_deref().cloned(),
+        next_attempt_schedule_time: backing_off.then(|| asking.due.to_proto()),
+        blocked_reason: String::new(),
+    }
+}
+
+fn callback_info(callback: &Callback, now: Timestamp) -> CallbackInfo {
+    let asking = &callback.asking;
+    let backing_off = callback.is_to_be_called() && asking.backs_off(now);
+    let state = match callback.phase {
+        Phase::Standby => CallbackState::Standby,
+        Phase::Pending if backing_off => CallbackState::BackingOff,
+        Phase::Pending => CallbackState::Scheduled,
+        Phase::Succeeded => CallbackState::Succeeded,
+        Phase::Failed => CallbackState::Failed,
+    };
+    CallbackInfo {
+        callback: Some(callback.callback.as_ref().clone()),
+        trigger: Some(callback_info::Trigger {
+            variant: Some(callback_info::trigger::Variant::WorkflowClosed(
+                callback_info::WorkflowClosed {},
+            )),
+        }),
+        registration_time: Some(callback.registration_time.to_proto()),
+        state: state.into(),
+        attempt: asking.attempt,
+        last_attempt_complete_time: asking.last_complete_time.map(Timestamp::to_proto),
+        last_attempt_failure: asking.last_failure.as_deref().cloned(),
+        next_attempt_schedule_time: backing_off.then(|| asking.due.to_proto()),
+        ..CallbackInfo::default()
+    }
 }

@@ -1,4 +1,4 @@
-//! The type number that goes with an event's attributes.
+//! What goes with an event's attributes: the type's number, and whether workers may ignore it.
 
 use proto::temporal::api::enums::v1::EventType as T;
 use proto::temporal::api::history::v1::history_event::Attributes as A;
@@ -76,6 +76,31 @@ pub(crate) fn event_type(attributes: &A) -> T {
             T::WorkflowExecutionUpdateCompleted
         }
         // Kinds that no verb writes yet.
+        A::NexusOperationScheduledEventAttributes(_) => T::NexusOperationScheduled,
+        A::NexusOperationStartedEventAttributes(_) => T::NexusOperationStarted,
+        A::NexusOperationCompletedEventAttributes(_) => T::NexusOperationCompleted,
+        A::NexusOperationFailedEventAttributes(_) => T::NexusOperationFailed,
+        A::NexusOperationCanceledEventAttributes(_) => T::NexusOperationCanceled,
+        A::NexusOperationTimedOutEventAttributes(_) => T::NexusOperationTimedOut,
+        A::NexusOperationCancelRequestedEventAttributes(_) => T::NexusOperationCancelRequested,
+        A::NexusOperationCancelRequestCompletedEventAttributes(_) => {
+            T::NexusOperationCancelRequestCompleted
+        }
+        A::NexusOperationCancelRequestFailedEventAttributes(_) => {
+            T::NexusOperationCancelRequestFailed
+        }
         _ => T::Unspecified,
     }
+}
+
+/// Whether an event means nothing to a worker that does not know it (behaviour, section 4.1).
+pub(crate) fn worker_may_ignore(attributes: &A) -> bool {
+    matches!(
+        attributes,
+        A::WorkflowExecutionOptionsUpdatedEventAttributes(_)
+            | A::WorkflowExecutionPausedEventAttributes(_)
+            | A::WorkflowExecutionUnpausedEventAttributes(_)
+            | A::NexusOperationCancelRequestCompletedEventAttributes(_)
+            | A::NexusOperationCancelRequestFailedEventAttributes(_)
+    )
 }

@@ -1,9 +1,10 @@
 //! What can reach a run: one variant a verb, carrying the wire's own request where there is one.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use proto::temporal::api::command::v1::Command;
-use proto::temporal::api::common::v1::{Link, Payloads, WorkflowExecution};
+use proto::temporal::api::common::v1::{Link, Payload, Payloads, WorkflowExecution};
 use proto::temporal::api::failure::v1::Failure;
 use proto::temporal::api::history::v1::StartChildWorkflowExecutionInitiatedEventAttributes;
 use proto::temporal::api::workflowservice::v1::{
@@ -20,6 +21,7 @@ use super::update::UpdateWorkflow;
 use super::versioning::Inherited;
 use crate::deployment::{Directive, Version};
 use crate::ids::EventId;
+use crate::time::Timestamp;
 
 /// Everything that can happen to an existing run.
 #[derive(Clone, Debug)]
@@ -69,6 +71,14 @@ pub enum Input {
     ResetActivity(Box<ResetActivityRequest>),
     /// UpdateActivityOptions and UpdateActivityExecutionOptions.
     UpdateActivityOptions(Box<UpdateActivityOptionsRequest>),
+    /// A handler's answer to a request to start a Nexus operation: its scheduled event, the attempt.
+    NexusStartAnswered(EventId, i32, Box<NexusAnswer>),
+    /// A handler's answer to a request to cancel one.
+    NexusCancelAnswered(EventId, i32, Box<NexusAnswer>),
+    /// The result of a Nexus operation, from outside.
+    NexusOperationCompleted(Box<NexusCompletion>),
+    /// What became of a callback to an address elsewhere: which, the attempt.
+    CallbackAnswered(u64, i32, CallbackAnswer),
 
     /// Time has passed: whatever is due, fires. Harmless when nothing is.
     Deadline,
@@ -152,6 +162,8 @@ pub struct WorkflowTaskCompleted {
     pub request: RespondWorkflowTaskCompletedRequest,
     /// Some query that waits for this run could not be answered by this completion.
     pub queries_left: bool,
+    /// The ids of the Nexus endpoints that the commands name, by name.
+    pub nexus_endpoints: BTreeMap<String, String>,
 }
 
 impl WorkflowTaskCompleted {
@@ -215,6 +227,8 @@ pub enum Peer {
     StopAction(Box<StopAction>),
     /// To a schedule: the chain that its action started has closed.
     ActionClosed(Box<ActionClosed>),
+    /// The result of a Nexus operation that this execution was.
+    NexusOperationCompleted(Box<NexusCompletion>),
     /// A child has waited for long to hear that its start is recorded: is it?
     ChildAwaits {
         /// The parent's event that asked for the child.
@@ -337,4 +351,74 @@ pub enum PeerAnswer {
     NotFound,
     /// The receiver takes no more signals.
     SignalLimit,
+}
+
+/// A handler's answer to a request about a Nexus operation.
+#[derive(Clone, Debug, PartialEq)]
+pub enum NexusAnswer {
+    /// The operation has its result already; or a cancellation was taken.
+    Ended {
+        /// How.
+        outcome: NexusOutcome,
+        /// What to record with it.
+        links: Vec<Link>,
+    },
+    /// It was started; the result comes later.
+    Started {
+        /// The handler's name for it.
+        token: String,
+        /// What to record with it.
+        links: Vec<Link>,
+    },
+    /// It was not carried out.
+    Refused {
+        /// Why.
+        failure: Failure,
+        /// Whether it may be asked again.
+        retryable: bool,
+    },
+}
+
+/// How a Nexus operation ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum NexusOutcome {
+    /// Well.
+    Succeeded(Option<Payload>),
+    /// With a failure.
+    Failed(Failure),
+    /// By being cancelled.
+    Canceled(Failure),
+}
+
+/// The result of a Nexus operation, as its callback brings it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NexusCompletion {
+    /// The caller's NEXUS_OPERATION_SCHEDULED.
+    pub scheduled_event_id: EventId,
+    /// The operation's request id.
+    pub request_id: String,
+    /// The handler's name for it, if it says.
+    pub operation_token: String,
+    /// When the handler started it.
+    pub start_time: Option<Timestamp>,
+    /// When it ended.
+    pub close_time: Option<Timestamp>,
+    /// Where it ran.
+    pub links: Vec<Link>,
+    /// How it ended.
+    pub outcome: NexusOutcome,
+}
+
+/// What became of a callback.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CallbackAnswer {
+    /// It was taken.
+    Taken,
+    /// It was not.
+    Refused {
+        /// Why.
+        failure: Box<Failure>,
+        /// Whether it is to be tried again.
+        retryable: bool,
+    },
 }

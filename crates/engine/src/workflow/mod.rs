@@ -2,7 +2,8 @@
 //!
 //! One door, [`handle`], for a run that exists, and one, [`start()`], for runs that may not. Behind them
 //! one file a verb: `client/` (what clients ask), `worker/` (what workers report), `command/` (what a
-//! completed workflow task decides), `timer/` (what time does), `peer/` (what other runs say). They record
+//! completed workflow task decides), `timer/` (what time does), `peer/` (what other runs say), `nexus/`
+//! (operations of others, and callbacks). They record
 //! through `step.rs`; `state/apply.rs` folds what they record. Nothing here waits, reads a clock or draws
 //! a random number.
 
@@ -14,6 +15,7 @@ mod describe;
 mod event_type;
 mod index_row;
 pub mod input;
+pub(crate) mod nexus;
 mod open;
 mod peer;
 pub(crate) mod priority;
@@ -114,6 +116,16 @@ pub fn handle(
         Input::ResetActivity(request) => client::reset_activity::reset(step, *request),
         Input::UpdateActivityOptions(request) => {
             client::update_activity_options::update(step, *request)
+        }
+        Input::NexusStartAnswered(id, attempt, answer) => {
+            nexus::start_answered(step, id, attempt, *answer)
+        }
+        Input::NexusCancelAnswered(id, attempt, answer) => {
+            nexus::cancel_answered(step, id, attempt, *answer)
+        }
+        Input::NexusOperationCompleted(completion) => nexus::completed(step, *completion),
+        Input::CallbackAnswered(index, attempt, answer) => {
+            nexus::callback_answered(step, index, attempt, answer)
         }
         Input::Deadline => timer::fire(step),
         Input::Peer(message) => peer::received(step, message),

@@ -43,7 +43,7 @@ pub struct Change {
     /// What changed.
     #[prost(
         oneof = "ChangeKind",
-        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 40, 41, 42, 43, 44, 45, 46, 47, 50, 60"
+        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 40, 41, 42, 43, 44, 45, 46, 47, 50, 60, 61, 62"
     )]
     pub kind: Option<ChangeKind>,
 }
@@ -126,6 +126,12 @@ pub enum ChangeKind {
     /// The update of this id, which an event admitted, was rejected: that leaves no event.
     #[prost(string, tag = "60")]
     UpdateRejected(String),
+    /// A request about a Nexus operation failed and will be made again.
+    #[prost(message, tag = "61")]
+    NexusAttemptFailed(Box<NexusAttemptFailed>),
+    /// A completion callback was delivered, or was not.
+    #[prost(message, tag = "62")]
+    CallbackAttempted(Box<CallbackAttempted>),
 }
 
 /// What event 1 does not say of a run.
@@ -349,4 +355,44 @@ pub struct VersionTransition {
     /// Of the routing that says so.
     #[prost(int64, tag = "2")]
     pub revision_number: i64,
+}
+
+/// See [`ChangeKind::NexusAttemptFailed`].
+#[derive(Clone, PartialEq, Message)]
+pub struct NexusAttemptFailed {
+    /// The operation.
+    #[prost(int64, tag = "1")]
+    pub scheduled_event_id: i64,
+    /// It was to be cancelled; else it was to be started.
+    #[prost(bool, tag = "2")]
+    pub cancel: bool,
+    /// When the attempt ended, nanoseconds since the epoch.
+    #[prost(sfixed64, tag = "3")]
+    pub ended_time: i64,
+    /// When the next one is due, nanoseconds since the epoch.
+    #[prost(sfixed64, tag = "4")]
+    pub next_time: i64,
+    /// How the attempt ended.
+    #[prost(message, optional, tag = "5")]
+    pub failure: Option<Failure>,
+}
+
+/// See [`ChangeKind::CallbackAttempted`].
+#[derive(Clone, PartialEq, Message)]
+pub struct CallbackAttempted {
+    /// Which callback.
+    #[prost(uint64, tag = "1")]
+    pub index: u64,
+    /// It was taken.
+    #[prost(bool, tag = "2")]
+    pub succeeded: bool,
+    /// When the attempt ended, nanoseconds since the epoch.
+    #[prost(sfixed64, tag = "3")]
+    pub ended_time: i64,
+    /// When the next one is due, nanoseconds since the epoch; 0 when there is none.
+    #[prost(sfixed64, tag = "4")]
+    pub next_time: i64,
+    /// How the attempt ended, if not well.
+    #[prost(message, optional, tag = "5")]
+    pub failure: Option<Failure>,
 }

@@ -3,6 +3,7 @@
 //! says which one it is, and another one's bytes do not decode.
 
 mod format;
+mod nexus;
 mod pending;
 mod versioning;
 

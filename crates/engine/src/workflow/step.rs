@@ -61,7 +61,7 @@ pub(crate) struct Savepoint {
     core: Core,
     volatile: Volatile,
     updates: Vec<UpdateNews>,
-    marks: [usize; 10],
+    marks: [usize; 12],
     history_len: usize,
     event_count: u32,
     changes: usize,
@@ -138,13 +138,7 @@ impl<'a> Step<'a> {
             event_type: event_type(&attributes) as i32,
             user_metadata: extras.user_metadata,
             links: extras.links,
-            // What operators do means nothing to a worker that does not know it (behaviour, 4.1).
-            worker_may_ignore: matches!(
-                attributes,
-                Attributes::WorkflowExecutionOptionsUpdatedEventAttributes(_)
-                    | Attributes::WorkflowExecutionPausedEventAttributes(_)
-                    | Attributes::WorkflowExecutionUnpausedEventAttributes(_)
-            ),
+            worker_may_ignore: event_type::worker_may_ignore(&attributes),
             attributes: Some(attributes),
             ..HistoryEvent::default()
         }
@@ -457,6 +451,8 @@ impl<'a> Step<'a> {
                 s.request_ids.mark(),
                 s.updates.mark(),
                 s.completed_updates.mark(),
+                s.nexus_operations.mark(),
+                s.callbacks.mark(),
             ],
             history_len: self.history.len(),
             event_count: self.event_count,
@@ -483,6 +479,8 @@ impl<'a> Step<'a> {
         s.updates.undo_to(to.marks[8]);
         s.completed_updates.undo_to(to.marks[9]);
         self.updates = to.updates;
+        s.nexus_operations.undo_to(to.marks[10]);
+        s.callbacks.undo_to(to.marks[11]);
         self.history.truncate(to.history_len);
         self.event_count = to.event_count;
         self.changes.truncate(to.changes);
@@ -497,7 +495,7 @@ impl<'a> Step<'a> {
             core: self.saved.clone(),
             volatile: self.saved_volatile.clone(),
             updates: Vec::new(),
-            marks: [0; 10],
+            marks: [0; 12],
             history_len: 0,
             event_count: 0,
             changes: 0,
@@ -648,7 +646,7 @@ impl<'a> Step<'a> {
     }
 }
 
-/// Results of activities and children: they go last at a flush.
+/// Results of activities, children and Nexus operations: they go last at a flush.
 fn is_result(event: &HistoryEvent) -> bool {
     matches!(
         EventType::try_from(event.event_type),
@@ -660,7 +658,11 @@ fn is_result(event: &HistoryEvent) -> bool {
             | EventType::ChildWorkflowExecutionFailed
             | EventType::ChildWorkflowExecutionTimedOut
             | EventType::ChildWorkflowExecutionCanceled
-            | EventType::ChildWorkflowExecutionTerminated)
+            | EventType::ChildWorkflowExecutionTerminated
+            | EventType::NexusOperationCompleted
+            | EventType::NexusOperationFailed
+            | EventType::NexusOperationCanceled
+            | EventType::NexusOperationTimedOut)
     )
 }
 

@@ -1,6 +1,8 @@
 //! What a step gives back: one record to make durable, and what the outside must carry out after that.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use proto::temporal::api::activity::v1::ActivityOptions;
 use proto::temporal::api::history::v1::HistoryEvent;
@@ -9,7 +11,7 @@ use proto::temporal::api::workflow::v1::WorkflowExecutionOptions;
 use proto::temporal::api::workflowservice::v1::PollActivityTaskQueueResponse;
 use uuid::Uuid;
 
-use super::input::Peer;
+use super::input::{NexusCompletion, Peer};
 use super::record::Record;
 use super::state::State;
 use super::token::WorkflowTaskToken;
@@ -141,6 +143,10 @@ pub enum Effect {
     WithdrawAll,
     /// A message for another execution.
     Send(Send),
+    /// A request to a Nexus handler.
+    NexusCall(Box<NexusCall>),
+    /// A completion callback to an address elsewhere.
+    CallbackCall(Box<CallbackCall>),
 }
 
 /// A reference to a ready workflow task.
@@ -179,6 +185,40 @@ pub struct ActivityTaskOffer {
     pub priority: Priority,
     /// The version that it needs.
     pub directive: Directive,
+}
+
+/// A request to a Nexus handler. Its answer comes back as an input with the same attempt.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NexusCall {
+    /// The operation.
+    pub scheduled_event_id: EventId,
+    /// Attempts before this one.
+    pub attempt: i32,
+    /// The endpoint's name.
+    pub endpoint: Arc<str>,
+    /// Its id when the operation was scheduled.
+    pub endpoint_id: Arc<str>,
+    /// What is asked: to start an operation, or to cancel it.
+    pub request: proto::temporal::api::nexus::v1::Request,
+    /// How long it may take.
+    pub timeout: Duration,
+}
+
+/// A completion callback to an address elsewhere. Its answer comes back as an input with the same attempt.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CallbackCall {
+    /// Which callback.
+    pub index: u64,
+    /// Attempts before this one.
+    pub attempt: i32,
+    /// The address.
+    pub url: String,
+    /// Headers to send along.
+    pub header: BTreeMap<String, String>,
+    /// What to say.
+    pub completion: NexusCompletion,
+    /// How long it may take.
+    pub timeout: Duration,
 }
 
 /// Priority and fairness, as matching needs them. Key 0 means the default.

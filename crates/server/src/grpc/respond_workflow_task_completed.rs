@@ -1,6 +1,8 @@
 //! RespondWorkflowTaskCompleted. Commands are the engine's matter, but for the namespaces that they
 //! name: those are looked up here, and an unknown one leaves the task started.
 
+use std::collections::BTreeMap;
+
 use engine::workflow::Input;
 use engine::workflow::input::WorkflowTaskCompleted;
 use engine::workflow::token::{self, WorkflowTaskToken};
@@ -14,7 +16,7 @@ use proto::temporal::api::workflowservice::v1::{
 };
 
 use super::call::NamespaceCall;
-use super::{Server, handler, task_view, validate};
+use super::{Frontend, Server, handler, task_view, validate};
 use crate::error::WireError;
 use crate::wire::{self, Reply};
 
@@ -45,10 +47,12 @@ pub(super) async fn handle(
         handler::find(&server, name)?;
     }
     let (workflow_id, run_id) = (token.workflow_id.clone(), token::id(&token.run_id));
+    let nexus_endpoints = nexus_endpoints(&server, &request.commands);
     let completed = WorkflowTaskCompleted {
         token,
         request,
         queries_left: false,
+        nexus_endpoints,
     };
     let input = Input::WorkflowTaskCompleted(Box::new(completed));
     let stepped = server
@@ -75,6 +79,19 @@ pub(super) async fn handle(
         WORKFLOW_TASK,
         vec![wire::encode(&inline)],
     ))
+}
+
+/// The endpoints that commands name and that there are.
+fn nexus_endpoints(server: &Frontend, commands: &[Command]) -> BTreeMap<String, String> {
+    let names = commands
+        .iter()
+        .filter_map(|command| match &command.attributes {
+            Some(Attributes::ScheduleNexusOperationCommandAttributes(a)) => Some(&a.endpoint),
+            _ => None,
+        });
+    let endpoints = &server.node.nexus.endpoints;
+    let found = names.filter_map(|name| endpoints.by_name(name));
+    found.map(|e| (e.name.clone(), e.id.clone())).collect()
 }
 
 /// The namespace that a command names, if it names one.

@@ -2,6 +2,7 @@
 
 use engine::Namespace;
 use engine::limits::Limits;
+use engine::nexus::callback;
 use engine::time::Timestamp;
 use engine::workflow::{StartInput, StartReply};
 use prost::Message;
@@ -122,7 +123,14 @@ pub(super) fn check(
     validate::search_attributes(&mut request.search_attributes, namespace, limits)?;
     validate::priority(request.priority.as_ref())?;
     validate::links(&request.links)?;
-    validate::callbacks(&request.completion_callbacks)?;
+    callback::check(&mut request.completion_callbacks, limits)?;
+    // A callback shows its links itself.
+    request.links.retain(|link| {
+        let callbacks = &request.completion_callbacks;
+        !callbacks
+            .iter()
+            .any(|callback| callback.links.contains(link))
+    });
     if request.time_skipping_config.is_some() {
         return Err(WireError::unimplemented(
             "The Time-Skipping feature is not enabled for namespace.",

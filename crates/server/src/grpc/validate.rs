@@ -282,7 +282,7 @@ fn one_link(link: &Link) -> Result<(), WireError> {
     }
 }
 
-/// Completion callbacks. No address is configured that may be called, so all are refused.
+/// Completion callbacks of what has none: all are refused.
 pub(super) fn callbacks(callbacks: &[Callback]) -> Result<(), WireError> {
     let Some(first) = callbacks.first() else {
         return Ok(());

@@ -1,7 +1,8 @@
-//! The HTTP port: the API as JSON, its documents, health, readiness, metrics. May depend on `grpc`.
+//! The HTTP port: the API as JSON, its documents, the Nexus protocol, health, readiness, metrics. May depend on `grpc`.
 
 mod api;
 mod metrics;
+mod nexus;
 
 use std::future::IntoFuture;
 use std::sync::Arc;
@@ -46,6 +47,7 @@ pub async fn serve(
         .with_state(shown)
         .route("/openapi.yaml", get(api::openapi_v3))
         .route("/swagger.json", get(api::openapi_v2))
+        .merge(nexus::routes(frontend.clone()))
         .fallback(move |request| api::serve(frontend.clone(), request));
     let mut stops = stopping.clone();
     let served = axum::serve(listener, router).with_graceful_shutdown(async move {

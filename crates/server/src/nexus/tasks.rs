@@ -3,10 +3,10 @@
 
 use std::sync::{Arc, Weak};
 
+use engine::nexus::answer::Answer;
 use engine::rejection::Rejection;
 use hashbrown::HashMap;
-use proto::temporal::api::failure::v1::Failure;
-use proto::temporal::api::nexus::v1::{HandlerError, Request, Response};
+use proto::temporal::api::nexus::v1::Request;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
@@ -28,19 +28,6 @@ pub struct NexusTask {
     /// The answer must be there by then.
     pub deadline: Instant,
     answer: Mutex<Option<oneshot::Sender<Answer>>>,
-}
-
-/// What a worker made of a request.
-#[derive(Debug)]
-pub enum Answer {
-    /// It was carried out.
-    Response(Response),
-    /// It was refused, with a failure that says so.
-    Failed(Failure),
-    /// It was refused, as older workers say it.
-    HandlerError(HandlerError),
-    /// Nobody answered in time.
-    TimedOut,
 }
 
 impl NexusTask {

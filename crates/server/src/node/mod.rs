@@ -20,12 +20,13 @@ use proto::temporal::api::workflowservice::v1::{
     QueryWorkflowRequest, QueryWorkflowResponse, RespondQueryTaskCompletedRequest,
 };
 use store::{Store, StoreError};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 pub use self::poll::{Poll, PolledKind, PolledWorkflowTask};
 use crate::deployments::Deployments;
 use crate::matching::Matching;
-use crate::nexus::{Endpoints, NexusTasks};
+use crate::nexus::{Breakers, Calls, Endpoints, HttpClient, NexusTasks};
 use crate::shard::{CallError, NamespaceById, ShardOptions, Shards};
 pub use crate::shard::{Clock, SystemClock};
 use crate::task_queues::TaskQueueConfigs;
@@ -56,6 +57,8 @@ pub struct NodeOptions {
     pub clock: Arc<dyn Clock>,
     /// Where chance comes from; must differ from start to start.
     pub seed: u64,
+    /// Where completion callbacks to this server come in over HTTP; `{namespace}` stands for a namespace.
+    pub callback_url: String,
 }
 
 impl Default for NodeOptions {
@@ -68,6 +71,7 @@ impl Default for NodeOptions {
             limits: Limits::default(),
             clock: Arc::new(SystemClock),
             seed,
+            callback_url: "http://127.0.0.1:7243/namespaces/{namespace}/nexus/callback".to_owned(),
         }
     }
 }
@@ -98,6 +102,8 @@ pub struct Nexus {
     pub endpoints: Arc<Endpoints>,
     /// Requests that wait for a worker's answer.
     pub tasks: NexusTasks,
+    /// Destinations that are left alone.
+    pub breakers: Arc<Breakers>,
 }
 
 impl Node {
@@ -118,6 +124,7 @@ impl Node {
             Arc::clone(&configs),
             deployments.routes(),
         );
+        let (calls_to, calls) = mpsc::unbounded_channel();
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let count = match options.shard_count {
             // At most SHARD_COUNT_MAX.
@@ -132,14 +139,26 @@ impl Node {
             seed: options.seed,
             store: Arc::clone(&store),
             matching: matching.clone(),
-            namespaces,
             routes: deployments.routes(),
+            calls: calls_to,
+            namespaces: Arc::clone(&namespaces),
         });
         let queries = Queries::default();
         let nexus = Nexus {
             endpoints,
             tasks: NexusTasks::default(),
+            breakers: Arc::default(),
         };
+        let carrier = Calls {
+            shards: shards.clone(),
+            matching: matching.clone(),
+            namespaces,
+            endpoints: Arc::clone(&nexus.endpoints),
+            tasks: nexus.tasks.clone(),
+            breakers: Arc::clone(&nexus.breakers),
+            http: HttpClient::new(options.callback_url),
+        };
+        tokio::spawn(carrier.run(calls));
         Ok(Arc::new(Self {
             shards,
             matching,

@@ -127,14 +127,20 @@ impl Cell {
     /// When the store's index must lead to this run: the engine's answer while it is open or has something to
     /// deliver, then the end of its retention.
     pub(super) fn wake_at(&self, retention: Duration) -> Option<Timestamp> {
-        self.state.wake_at().or_else(|| self.expires_at(retention))
+        let own = self.state.wake_at();
+        [own, self.expires_at(retention)]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// When this cell wants to be looked at by the shard.
     pub(super) fn deadline(&self, retention: Duration) -> Option<Timestamp> {
-        self.state
-            .next_deadline()
-            .or_else(|| self.expires_at(retention))
+        let own = self.state.next_deadline();
+        [own, self.expires_at(retention)]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// When a closed run is deleted.
@@ -142,6 +148,11 @@ impl Cell {
         self.state
             .close_time()
             .map(|closed| closed.after(retention))
+    }
+
+    /// Whether a closed run's time is over.
+    pub(super) fn is_expired(&self, retention: Duration, now: Timestamp) -> bool {
+        self.expires_at(retention).is_some_and(|at| at <= now)
     }
 
     /// The wake time to write with the next record, if the stored one will not do. A stored time that is too

@@ -33,6 +33,7 @@ use super::{
 };
 use crate::deployments::Routes;
 use crate::matching::Matching;
+use crate::nexus::CallsTo;
 use crate::sync::{Mutex, lock};
 
 /// How to run shards.
@@ -51,6 +52,8 @@ pub struct ShardOptions {
     pub store: Arc<dyn Store>,
     /// The task queues.
     pub matching: Matching,
+    /// Where calls to the outside go.
+    pub calls: CallsTo,
     /// Namespaces by id.
     pub namespaces: Arc<dyn NamespaceById>,
     /// What worker deployments say.
@@ -90,6 +93,7 @@ impl Shards {
                 outside: Outside {
                     matching: options.matching.clone(),
                     inboxes: inboxes.clone(),
+                    calls: options.calls.clone(),
                     namespaces: Arc::clone(&options.namespaces),
                     routes: Arc::clone(&options.routes),
                 },
@@ -407,6 +411,11 @@ impl Shards {
             // Those that still have somebody to tell need a moment.
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
+    }
+
+    /// Whether no more work is taken.
+    pub fn is_stopping(&self) -> bool {
+        self.shared.stopping.load(Ordering::Acquire)
     }
 
     /// What the shards have done.

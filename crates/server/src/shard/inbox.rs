@@ -146,7 +146,11 @@ impl Shard {
             effects.retain(|effect| match effect {
                 Effect::OfferWorkflowTask(offer) => offer.scheduled_time > until,
                 Effect::OfferActivityTask(offer) => offer.scheduled_time > until,
-                Effect::Withdraw(_) | Effect::WithdrawAll | Effect::Send(_) => true,
+                Effect::Withdraw(_)
+                | Effect::WithdrawAll
+                | Effect::Send(_)
+                | Effect::NexusCall(_)
+                | Effect::CallbackCall(_) => true,
             });
         }
         self.cache.insert(cell);

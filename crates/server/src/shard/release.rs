@@ -16,6 +16,7 @@ use super::update::{News, UpdateAnswer};
 use super::{CallError, NamespaceById};
 use crate::deployments::Routes;
 use crate::matching::Matching;
+use crate::nexus::{Call, CallsTo};
 
 /// An answer or an effect, held back.
 pub(super) enum Release {
@@ -50,6 +51,8 @@ pub(super) struct Outside {
     pub(super) matching: Matching,
     /// All shards' inboxes.
     pub(super) inboxes: Inboxes,
+    /// Calls to the outside.
+    pub(super) calls: CallsTo,
     /// Namespaces by id.
     pub(super) namespaces: Arc<dyn NamespaceById>,
     /// What worker deployments say.
@@ -126,8 +129,15 @@ pub(super) fn carry_out_effects(key: &ExecutionKey, effects: Vec<Effect>, outsid
             Effect::Withdraw(id) => outside.matching.withdraw(key.run_id, id),
             Effect::WithdrawAll => outside.matching.withdraw_all(key.run_id),
             Effect::Send(sent) => send(key.clone(), sent, outside),
+            Effect::NexusCall(call) => call_outside(key, Call::Nexus(call), outside),
+            Effect::CallbackCall(call) => call_outside(key, Call::Callback(call), outside),
         }
     }
+}
+
+/// Asks something of the outside. When nobody carries calls out any more, the node stops.
+fn call_outside(key: &ExecutionKey, call: Call, outside: &Outside) {
+    let _ = outside.calls.send((key.clone(), call));
 }
 
 /// Brings a message to its receiver's shard.

@@ -434,7 +434,7 @@ impl Shard {
             .deadline(namespace.retention)
             .is_some_and(|at| at <= now)
         {
-            if cell.state.is_open() {
+            if cell.state.is_open() || !cell.is_expired(namespace.retention, now) {
                 self.step_alone(&namespace, run_id, Input::Deadline);
             } else {
                 self.remove_if_silent(run_id);
@@ -454,17 +454,13 @@ impl Shard {
         let Some(cell) = self.cache.get_mut(run_id) else {
             return;
         };
-        let deadline = if cell.state.is_open() {
-            cell.state.next_deadline()
-        } else {
+        let mut deadline = cell.state.next_deadline();
+        if !cell.state.is_open() {
             let id = cell.key.namespace;
-            let retention = self
-                .outside
-                .namespaces
-                .namespace_by_id(id)
-                .map(|namespace| namespace.retention);
-            retention.and_then(|retention| cell.expires_at(retention))
-        };
+            let namespace = self.outside.namespaces.namespace_by_id(id);
+            let expires = namespace.and_then(|n| cell.expires_at(n.retention));
+            deadline = [deadline, expires].into_iter().flatten().min();
+        }
         let Some(deadline) = deadline else { return };
         let at = not_before.map_or(deadline, |not_before| deadline.max(not_before));
         // An earlier entry looks at the run in time for this one, too.

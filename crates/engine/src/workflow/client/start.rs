@@ -28,7 +28,7 @@ use crate::time::{duration, wire};
 use crate::workflow::input::{StartChild, StartScheduled, Watcher};
 use crate::workflow::open::{self, Opening};
 use crate::workflow::peer;
-use crate::workflow::state::update::{is_of_update, update_id};
+use crate::workflow::state::update::update_id;
 use crate::workflow::state::{FirstTask, State};
 use crate::workflow::step::{Extras, SERVER_IDENTITY, Step};
 use crate::workflow::transition::{NewRun, Reply, Transition, WorkflowTask};
@@ -361,9 +361,9 @@ fn seen_before(state: &State, wish: &Wish) -> Option<StartReply> {
         // A start took it, but never a signal: this one is news.
         return None;
     }
-    let unrelated = is_of_update(seen.event_type) || (signaled && wish.signal.is_none());
-    if unrelated && !started {
-        // A signal's id says nothing about starts, and an update's says nothing at all.
+    let attached = seen.event_type == EventType::WorkflowExecutionOptionsUpdated as i32;
+    if !started && !attached && (!signaled || wish.signal.is_none()) {
+        // The id of a signal, of an update or of a Nexus operation says nothing about starts.
         return None;
     }
     let mut reply = reply_for(state, request_id, started);
@@ -467,6 +467,19 @@ fn use_existing(
         } else {
             Vec::new()
         };
+        let (known, max) = (step.state.callbacks.len(), env.limits.callbacks_max);
+        if !callbacks.is_empty() && known + callbacks.len() > max {
+            return step
+                .reject(Rejection::FailedPrecondition(format!(
+                    "cannot attach more than {max} callbacks to a workflow \
+                     ({known} callbacks already attached)"
+                )))
+                .map(|_| StartOutcome {
+                    current: None,
+                    new_run: None,
+                    reply,
+                });
+        }
         if options.attach_request_id || attach_links || !callbacks.is_empty() {
             let links = if options.attach_links {
                 wish.start.links

@@ -11,11 +11,15 @@ pub(crate) mod protocol_message;
 mod record_marker;
 mod request_cancel_activity;
 mod request_cancel_external;
+mod request_cancel_nexus_operation;
 mod schedule_activity;
+mod schedule_nexus_operation;
 mod signal_external;
 mod start_child;
 mod start_timer;
 mod upsert_search_attributes;
+
+use std::collections::BTreeMap;
 
 use proto::temporal::api::command::v1::Command;
 use proto::temporal::api::command::v1::command::Attributes as A;
@@ -34,6 +38,8 @@ pub(crate) struct Context {
     pub(crate) identity: String,
     /// Activities that the worker wants to run itself, at once.
     pub(crate) eager: Vec<EventId>,
+    /// The ids of the Nexus endpoints that the commands name, by name.
+    pub(crate) nexus_endpoints: BTreeMap<String, String>,
     /// Something waited in the buffer when the worker completed its task.
     pub(crate) unhandled: bool,
     /// What the worker says of updates, as far as no command has given it its place yet.
@@ -218,9 +224,15 @@ pub(crate) fn carry_out(
             let a = attributes!(ProtocolMessageCommandAttributes);
             protocol_message::carry_out(step, context, a)
         }
-        CommandType::ScheduleNexusOperation
-        | CommandType::RequestCancelNexusOperation
-        | CommandType::Unspecified => Err(BadCommand::new(
+        CommandType::ScheduleNexusOperation => {
+            let a = attributes!(ScheduleNexusOperationCommandAttributes);
+            schedule_nexus_operation::carry_out(step, context, a, extras)
+        }
+        CommandType::RequestCancelNexusOperation => {
+            let a = attributes!(RequestCancelNexusOperationCommandAttributes);
+            request_cancel_nexus_operation::carry_out(step, context, a, extras)
+        }
+        CommandType::Unspecified => Err(BadCommand::new(
             Cause::FeatureDisabled,
             format!(
                 "command {} is not supported by this server",

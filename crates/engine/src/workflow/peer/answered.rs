@@ -22,6 +22,7 @@ use crate::ids::EventId;
 use crate::rejection::Rejection;
 use crate::workflow::client::terminate;
 use crate::workflow::input::PeerAnswer;
+use crate::workflow::nexus;
 use crate::workflow::record::{ChangeKind, LateChildStarted};
 use crate::workflow::state::FirstTask;
 use crate::workflow::state::outbox::OutboxEntry;
@@ -43,6 +44,7 @@ pub(crate) fn answered(
         OutboxEntry::Signal(id) => signal_answered(&mut step, id, answer),
         OutboxEntry::RequestCancel(id) => cancel_answered(&mut step, id, answer),
         OutboxEntry::ChildAwaits => parent_answered(&mut step, answer),
+        OutboxEntry::Callback(index) => nexus::delivered(&mut step, index, answer),
         OutboxEntry::ParentReady { .. }
         | OutboxEntry::ParentClosed(_)
         | OutboxEntry::ChildClosed

@@ -21,6 +21,7 @@ pub(crate) use answered::answered;
 pub(crate) use received::received;
 
 use super::input::{ChildClosed, Peer, PeerAnswer, Sender, StartChild};
+use super::nexus;
 use super::priority;
 use super::state::State;
 use super::state::child::Child;
@@ -29,6 +30,7 @@ use super::transition::Send;
 use super::versioning;
 use crate::execution::Kind;
 use crate::ids::EventId;
+use crate::nexus::callback::{CallbackToken, TOKEN_HEADER};
 
 /// What a receiver that does not exist answers.
 pub fn answer_for_missing(message: &Peer) -> PeerAnswer {
@@ -42,7 +44,7 @@ pub fn answer_for_missing(message: &Peer) -> PeerAnswer {
         | Peer::ChildClosed(_)
         | Peer::StopAction(_)
         | Peer::ActionClosed(_) => PeerAnswer::Taken,
-        Peer::ChildAwaits { .. } => PeerAnswer::NotFound,
+        Peer::ChildAwaits { .. } | Peer::NexusOperationCompleted(_) => PeerAnswer::NotFound,
     }
 }
 
@@ -86,6 +88,7 @@ pub(crate) fn message(state: &State, seq: u64, entry: &OutboxEntry) -> Option<Se
         OutboxEntry::ChildClosed => child_closed(state, seq),
         OutboxEntry::ChildAwaits => child_awaits(state, seq),
         OutboxEntry::ActionClosed => action::closed(state, seq),
+        OutboxEntry::Callback(index) => callback(state, seq, *index),
     }
 }
 
@@ -225,6 +228,22 @@ fn child_awaits(state: &State, seq: u64) -> Option<Send> {
         },
     };
     Some(to_parent(state, seq, parent, message))
+}
+
+/// To the current run of the workflow that waits: a reset may have carried the operation to another.
+fn callback(state: &State, seq: u64, index: u64) -> Option<Send> {
+    let callback = state.callbacks.get(&index)?;
+    let header = callback.nexus()?.header.get(TOKEN_HEADER)?;
+    let token = CallbackToken::decode_header(header)?;
+    let completion = nexus::completion(state, callback)?;
+    Some(Send {
+        seq,
+        namespace_id: Uuid::parse_str(&token.namespace_id).unwrap_or(Uuid::nil()),
+        kind: Kind::Workflow,
+        workflow_id: token.workflow_id,
+        run_id: None,
+        message: Peer::NexusOperationCompleted(Box::new(completion)),
+    })
 }
 
 fn to_parent(state: &State, seq: u64, parent: WorkflowExecution, message: Peer) -> Send {

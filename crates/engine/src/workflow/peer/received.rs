@@ -9,6 +9,7 @@ use crate::ids::EventId;
 use crate::rejection::Rejection;
 use crate::workflow::client::{request_cancel, signal, terminate};
 use crate::workflow::input::{Peer, PeerAnswer, RequestCancel, Sender};
+use crate::workflow::nexus;
 use crate::workflow::record::ChangeKind;
 use crate::workflow::state::outbox::OutboxEntry;
 use crate::workflow::state::{FirstTask, State};
@@ -62,6 +63,12 @@ pub(crate) fn received(mut step: Step<'_>, message: Peer) -> Result<Transition, 
         }
         // Only schedules are told; a workflow has nothing to do with it.
         Peer::ActionClosed(_) => PeerAnswer::Taken,
+        Peer::NexusOperationCompleted(completion) => {
+            match nexus::complete(&mut step, *completion) {
+                Ok(()) => PeerAnswer::Taken,
+                Err(_) => PeerAnswer::NotFound,
+            }
+        }
         Peer::ChildAwaits {
             initiated_event_id,
             execution,

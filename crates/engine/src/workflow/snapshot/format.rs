@@ -17,6 +17,7 @@ use proto::temporal::api::workflow::v1::ResetPointInfo;
 
 use uuid::Uuid;
 
+use super::nexus::{CallbackEntry, NexusOperationEntry};
 use super::pending::{
     ActivityEntry, ChildEntry, OutboxMessage, PauseFields, WorkflowTaskFields, span,
 };
@@ -55,6 +56,10 @@ pub(super) struct Snapshot {
     request_ids: Vec<RequestIdEntry>,
     #[prost(message, repeated, tag = "40")]
     updates: Vec<UpdateEntry>,
+    #[prost(message, repeated, tag = "60")]
+    nexus_operations: Vec<NexusOperationEntry>,
+    #[prost(message, repeated, tag = "61")]
+    callbacks: Vec<CallbackEntry>,
 }
 
 /// [`Core`], without what event 1 says. Times are nanoseconds since the epoch.
@@ -274,6 +279,12 @@ impl Snapshot {
                 })
                 .collect(),
             outbox: state.outbox.iter().map(OutboxMessage::of).collect(),
+            nexus_operations: state
+                .nexus_operations
+                .iter()
+                .map(NexusOperationEntry::of)
+                .collect(),
+            callbacks: state.callbacks.iter().map(CallbackEntry::of).collect(),
             request_ids: state
                 .request_ids
                 .iter()
@@ -330,6 +341,14 @@ impl Snapshot {
             state
                 .external_cancels
                 .insert(entry.initiated_event_id, cancel);
+        }
+        for entry in self.nexus_operations {
+            let (id, operation) = entry.into_operation()?;
+            state.nexus_operations.insert(id, operation);
+        }
+        for entry in self.callbacks {
+            let (index, callback) = entry.into_callback()?;
+            state.callbacks.insert(index, callback);
         }
         for message in self.outbox {
             let (seq, entry) = message.into_entry()?;

@@ -310,7 +310,7 @@ impl ChildEntry {
 pub(super) struct OutboxMessage {
     #[prost(uint64, tag = "1")]
     seq: u64,
-    #[prost(oneof = "OutboxKind", tags = "2, 3, 4, 5, 6, 7, 8, 9")]
+    #[prost(oneof = "OutboxKind", tags = "2, 3, 4, 5, 6, 7, 8, 9, 60")]
     kind: Option<OutboxKind>,
 }
 
@@ -333,6 +333,8 @@ enum OutboxKind {
     ChildAwaits(bool),
     #[prost(bool, tag = "9")]
     ActionClosed(bool),
+    #[prost(uint64, tag = "60")]
+    Callback(u64),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -364,6 +366,7 @@ impl OutboxMessage {
             OutboxEntry::ChildClosed => OutboxKind::ChildClosed(true),
             OutboxEntry::ChildAwaits => OutboxKind::ChildAwaits(true),
             OutboxEntry::ActionClosed => OutboxKind::ActionClosed(true),
+            OutboxEntry::Callback(index) => OutboxKind::Callback(*index),
         };
         Self {
             seq: *seq,
@@ -385,6 +388,7 @@ impl OutboxMessage {
             OutboxKind::ChildClosed(_) => OutboxEntry::ChildClosed,
             OutboxKind::ChildAwaits(_) => OutboxEntry::ChildAwaits,
             OutboxKind::ActionClosed(_) => OutboxEntry::ActionClosed,
+            OutboxKind::Callback(index) => OutboxEntry::Callback(index),
         };
         Some((self.seq, entry))
     }

@@ -40,6 +40,8 @@ impl State {
         self.children.keep();
         self.external_signals.keep();
         self.external_cancels.keep();
+        self.nexus_operations.keep();
+        self.callbacks.keep();
         self.outbox.keep();
         self.request_ids.keep();
         self.updates.keep();
@@ -119,6 +121,11 @@ impl State {
             A::WorkflowExecutionOptionsUpdatedEventAttributes(a) => {
                 self.note_request_id(&a.attached_request_id, event.event_type, event.event_id);
                 self.options_updated(a);
+                self.register_callbacks(
+                    &a.attached_completion_callbacks,
+                    &a.attached_request_id,
+                    event_time(event),
+                );
             }
             A::WorkflowExecutionPausedEventAttributes(a) => self.pause_recorded(event, a),
             A::WorkflowExecutionUnpausedEventAttributes(_) => self.unpause_recorded(),
@@ -214,8 +221,8 @@ impl State {
             A::WorkflowExecutionContinuedAsNewEventAttributes(_) => {
                 self.closed(event, Status::ContinuedAsNew);
             }
-            // The rest changes nothing that is kept: starts of tasks, markers, and kinds not served yet.
-            _ => {}
+            // The rest changes nothing else that is kept: starts of tasks, markers, and kinds not served yet.
+            _ => self.apply_nexus_event(event),
         }
     }
 
@@ -398,8 +405,11 @@ impl State {
             .attributes
             .parent_workflow_execution
             .is_some();
-        if has_parent && self.successor_run_id().is_none() {
-            self.post(OutboxEntry::ChildClosed);
+        if self.successor_run_id().is_none() {
+            if has_parent {
+                self.post(OutboxEntry::ChildClosed);
+            }
+            self.release_callbacks(event_time(event));
         }
         if self.core.start.watcher.is_some() && self.successor_run_id().is_none() {
             self.post(OutboxEntry::ActionClosed);

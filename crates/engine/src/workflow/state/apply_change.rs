@@ -132,6 +132,8 @@ impl State {
                     revision_number: transition.revision_number,
                 });
             }
+            ChangeKind::NexusAttemptFailed(failed) => self.nexus_attempt_failed(failed),
+            ChangeKind::CallbackAttempted(attempted) => self.callback_attempted(attempted),
             ChangeKind::ParentAsked(_) => {
                 self.core.parent_asked_at = at;
                 self.post(OutboxEntry::ChildAwaits);
@@ -158,6 +160,11 @@ impl State {
             Some(A::WorkflowExecutionOptionsUpdatedEventAttributes(a)) => {
                 self.note_request_id(&a.attached_request_id, event.event_type, 0);
                 self.options_updated(a);
+                self.register_callbacks(
+                    &a.attached_completion_callbacks,
+                    &a.attached_request_id,
+                    event_time(event),
+                );
             }
             Some(A::WorkflowExecutionPausedEventAttributes(a)) => {
                 self.core.buffered_pauses += 1;
@@ -205,7 +212,7 @@ impl State {
             Some(A::ChildWorkflowExecutionTerminatedEventAttributes(a)) => {
                 self.child_closing(a.initiated_event_id);
             }
-            _ => {}
+            _ => self.buffer_nexus_event(event),
         }
     }
 }

@@ -121,12 +121,16 @@ impl State {
             children: Table::default(),
             external_signals: Table::default(),
             external_cancels: Table::default(),
+            nexus_operations: Table::default(),
+            callbacks: Table::default(),
             outbox: Table::default(),
             request_ids: Table::default(),
             updates: Table::default(),
             completed_updates: Table::default(),
             volatile: Volatile::default(),
         };
+        let callbacks = state.core.start.attributes.completion_callbacks.clone();
+        state.register_callbacks(&callbacks, &created.request_id, time);
         for id in &created.taken_messages {
             state.note_request_id(id, EventType::WorkflowExecutionSignaled as i32, 0);
         }

@@ -3,11 +3,14 @@
 pub mod activity;
 mod apply;
 mod apply_change;
+mod apply_nexus;
 mod apply_operator;
+pub mod callback;
 pub mod child;
 mod create;
 pub mod external;
 pub mod journal;
+pub mod nexus_operation;
 pub mod outbox;
 pub mod table;
 pub mod timer;
@@ -33,8 +36,10 @@ use crate::workflow::command::camel;
 use crate::workflow::input::{Peer, Watcher};
 use crate::workflow::record::ResetFrom;
 use activity::{Activity, Pause};
+use callback::Callback;
 use child::Child;
 use external::{ExternalCancel, ExternalSignal};
+use nexus_operation::NexusOperation;
 use outbox::OutboxEntry;
 use table::Table;
 use timer::UserTimer;
@@ -68,6 +73,10 @@ pub struct State {
     pub external_signals: Table<EventId, ExternalSignal>,
     /// Pending cancel requests to other workflows by initiated event.
     pub external_cancels: Table<EventId, ExternalCancel>,
+    /// Pending Nexus operations by scheduled event.
+    pub nexus_operations: Table<EventId, NexusOperation>,
+    /// Completion callbacks, in the order in which they came.
+    pub callbacks: Table<u64, Callback>,
     /// Messages not yet answered, by number.
     pub outbox: Table<u64, OutboxEntry>,
     /// Request ids taken by this run, with the event that each caused (0 while buffered).
@@ -272,8 +281,9 @@ impl State {
     /// When this run must be looked at next: the earliest of all its timers and timeouts (DESIGN
     /// section 2). `None` when only the outside can move it.
     pub fn next_deadline(&self) -> Option<Timestamp> {
+        let callback = self.callbacks.first_due().map(|(at, _)| at);
         if !self.is_open() {
-            return None;
+            return callback;
         }
         let core = &self.core;
         let delayed = match core.first_task {
@@ -291,6 +301,7 @@ impl State {
                 .and_then(PendingWorkflowTask::due),
             self.activities.first_due().map(|(at, _)| at),
             self.timers.first_due().map(|(at, _)| at),
+            self.nexus_operations.first_due().map(|(at, _)| at),
         ]
         .into_iter()
         .flatten()
@@ -310,7 +321,9 @@ impl State {
         let stored = |task: &PendingWorkflowTask| !task.speculative;
         let task_ready = self.is_open() && self.core.workflow_task.as_ref().is_some_and(stored);
         let activity_ready = self.is_open() && self.activities.any_ready();
-        if task_ready || activity_ready || self.outbox.any_ready() {
+        let asked =
+            (self.is_open() && self.nexus_operations.any_ready()) || self.callbacks.any_ready();
+        if task_ready || activity_ready || asked || self.outbox.any_ready() {
             return Some(Timestamp::MIN);
         }
         self.next_deadline()
@@ -420,6 +433,8 @@ impl State {
             && self.children == other.children
             && self.external_signals == other.external_signals
             && self.external_cancels == other.external_cancels
+            && self.nexus_operations == other.nexus_operations
+            && self.callbacks == other.callbacks
             && self.outbox == other.outbox
             && self.request_ids == other.request_ids
             && self.updates == other.updates

@@ -34,6 +34,8 @@ pub enum OutboxEntry {
     ActionClosed,
     /// This run waits for its parent: ask whether it is still wanted.
     ChildAwaits,
+    /// This run closed and ends its chain: tell the operation that this callback is for.
+    Callback(u64),
 }
 
 impl super::table::Entry for OutboxEntry {

@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use proto::temporal::api::enums::v1::EventType;
 use proto::temporal::api::history::v1::{
     HistoryEvent, WorkflowExecutionUpdateAcceptedEventAttributes,
     WorkflowExecutionUpdateAdmittedEventAttributes,
@@ -135,10 +134,4 @@ impl State {
 /// The id of a request's update.
 pub(crate) fn update_id(request: &Request) -> &str {
     request.meta.as_ref().map_or("", |meta| &meta.update_id)
-}
-
-/// Whether an event type is one that an update's request id leads to.
-pub(crate) fn is_of_update(event_type: i32) -> bool {
-    event_type == EventType::WorkflowExecutionUpdateAdmitted as i32
-        || event_type == EventType::WorkflowExecutionUpdateAccepted as i32
 }

@@ -88,7 +88,10 @@ impl Audit {
     fn change(&mut self, change: &ChangeKind) -> Result<(), Broken> {
         let late = matches!(
             change,
-            ChangeKind::Acknowledged(_) | ChangeKind::LateChildStarted(_) | ChangeKind::ResetTo(_)
+            ChangeKind::Acknowledged(_)
+                | ChangeKind::LateChildStarted(_)
+                | ChangeKind::CallbackAttempted(_)
+                | ChangeKind::ResetTo(_)
         );
         if self.closed && !late {
             return Err(format!("a change of a closed run: {change:?}"));
@@ -325,7 +328,7 @@ impl Audit {
                 let kind = T::RequestCancelExternalWorkflowExecutionInitiated;
                 (a.initiated_event_id, None, kind)
             }
-            _ => return Ok(()),
+            _ => return self.nexus_references(event, a),
         };
         self.is(initiated, kind)?;
         self.settle(initiated)?;
@@ -335,6 +338,33 @@ impl Audit {
             return Err(format!("started is {started:?}, was {written:?}"));
         }
         Ok(())
+    }
+
+    fn nexus_references(&mut self, event: &HistoryEvent, a: &A) -> Result<(), Broken> {
+        let kind = T::NexusOperationScheduled;
+        let closed = match a {
+            A::NexusOperationStartedEventAttributes(a) => {
+                return self.start(event, a.scheduled_event_id, kind);
+            }
+            A::NexusOperationCancelRequestedEventAttributes(a) => {
+                return self.is(a.scheduled_event_id, kind);
+            }
+            A::NexusOperationCancelRequestCompletedEventAttributes(a) => {
+                self.is(a.requested_event_id, T::NexusOperationCancelRequested)?;
+                return self.settle(a.requested_event_id);
+            }
+            A::NexusOperationCancelRequestFailedEventAttributes(a) => {
+                self.is(a.requested_event_id, T::NexusOperationCancelRequested)?;
+                return self.settle(a.requested_event_id);
+            }
+            A::NexusOperationCompletedEventAttributes(a) => a.scheduled_event_id,
+            A::NexusOperationFailedEventAttributes(a) => a.scheduled_event_id,
+            A::NexusOperationCanceledEventAttributes(a) => a.scheduled_event_id,
+            A::NexusOperationTimedOutEventAttributes(a) => a.scheduled_event_id,
+            _ => return Ok(()),
+        };
+        self.is(closed, kind)?;
+        self.settle(closed)
     }
 
     fn is(&self, id: i64, kind: T) -> Result<(), Broken> {
@@ -406,6 +436,8 @@ fn command_reference(a: &A) -> Option<i64> {
         A::RequestCancelExternalWorkflowExecutionInitiatedEventAttributes(a) => {
             a.workflow_task_completed_event_id
         }
+        A::NexusOperationScheduledEventAttributes(a) => a.workflow_task_completed_event_id,
+        A::NexusOperationCancelRequestedEventAttributes(a) => a.workflow_task_completed_event_id,
         A::WorkflowExecutionCompletedEventAttributes(a) => a.workflow_task_completed_event_id,
         A::WorkflowExecutionFailedEventAttributes(a) => a.workflow_task_completed_event_id,
         A::WorkflowExecutionCanceledEventAttributes(a) => a.workflow_task_completed_event_id,
@@ -438,6 +470,10 @@ fn is_result(kind: T) -> bool {
             | T::ChildWorkflowExecutionCanceled
             | T::ChildWorkflowExecutionTimedOut
             | T::ChildWorkflowExecutionTerminated
+            | T::NexusOperationCompleted
+            | T::NexusOperationFailed
+            | T::NexusOperationCanceled
+            | T::NexusOperationTimedOut
     )
 }
 

@@ -79,6 +79,8 @@ pub(super) fn nothing_is_forgotten(
     let state = &run.state;
     indexed(&state.activities)?;
     indexed(&state.timers)?;
+    indexed(&state.nexus_operations)?;
+    indexed(&state.callbacks)?;
     let wake_at = folded.wake_at();
     let effects = ready(&mut folded, now);
     let sent = effects
@@ -111,6 +113,7 @@ pub(super) fn nothing_is_forgotten(
     if !state.is_open() {
         return match state.next_deadline() {
             None => Ok(()),
+            at if at == state.callbacks.first_due().map(|(at, _)| at) => Ok(()),
             Some(at) => Err(format!("closed, and due at {at:?}")),
         };
     }

@@ -77,6 +77,8 @@ fn attributes(name: &str, words: &mut Words) -> (CommandType, Option<A>) {
         "Upsert" => (C::UpsertWorkflowSearchAttributes, upsert(words)),
         "ModifyMemo" => (C::ModifyWorkflowProperties, modify(words)),
         "StartChild" => (C::StartChildWorkflowExecution, start_child(words)),
+        "ScheduleNexus" => (C::ScheduleNexusOperation, schedule_nexus(words)),
+        "CancelNexus" => (C::RequestCancelNexusOperation, cancel_nexus(words)),
         "SignalExternal" => (C::SignalExternalWorkflowExecution, signal_external(words)),
         "CancelExternal" => (
             C::RequestCancelExternalWorkflowExecution,
@@ -126,6 +128,31 @@ fn schedule_activity(words: &mut Words) -> A {
 
 fn cancel_activity(words: &mut Words) -> A {
     A::RequestCancelActivityTaskCommandAttributes(RequestCancelActivityTaskCommandAttributes {
+        scheduled_event_id: words.number("scheduled").unwrap_or(0),
+    })
+}
+
+fn schedule_nexus(words: &mut Words) -> A {
+    A::ScheduleNexusOperationCommandAttributes(ScheduleNexusOperationCommandAttributes {
+        endpoint: words.text_or("endpoint", "ep"),
+        service: words.text_or("service", "svc"),
+        operation: words.text_or("operation", "op"),
+        input: words
+            .text("input")
+            .and_then(|text| payloads(&text).payloads.into_iter().next()),
+        schedule_to_close_timeout: words.wire_span("schedule-to-close"),
+        schedule_to_start_timeout: words.wire_span("schedule-to-start"),
+        start_to_close_timeout: words.wire_span("start-to-close"),
+        nexus_header: words
+            .text("header")
+            .map(|name| (name, "v".to_owned()))
+            .into_iter()
+            .collect(),
+    })
+}
+
+fn cancel_nexus(words: &mut Words) -> A {
+    A::RequestCancelNexusOperationCommandAttributes(RequestCancelNexusOperationCommandAttributes {
         scheduled_event_id: words.number("scheduled").unwrap_or(0),
     })
 }

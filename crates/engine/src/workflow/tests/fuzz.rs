@@ -258,12 +258,14 @@ impl Dice {
             14..=22 => self.poll(script, &label),
             23..=47 => self.complete(script, run, &label),
             48..=50 => self.fail_task(script, &label),
-            51..=70 => self.activity(script, run, &label),
+            51..=65 => self.activity(script, run, &label),
+            66..=70 => self.nexus(script, run, &label),
             71..=82 => self.clock(),
             83 if self.chance(70) => self.operate(&label),
             83 => format!("deadline wf={label}"),
             84..=94 => self.mail(script),
-            95..=96 => "resend".to_owned(),
+            95 => self.nexus(script, run, &label),
+            96 => "resend".to_owned(),
             97..=98 => format!("crash{}", self.maybe(15, &["back=3s"])),
             99 if self.chance(70) => self.deployment(),
             _ => format!("describe wf={label}"),
@@ -293,6 +295,10 @@ impl Dice {
             &["reuse=RejectDuplicate", "reuse=AllowDuplicateFailedOnly"],
         );
         line += &self.maybe(15, &["eager"]);
+        line += &self.maybe(
+            20,
+            &["callback-for=w", "callback-for=x", "callback-to=http://h"],
+        );
         line += &self.maybe(30, &["request=r1", "request=r2", "request=r3"]);
         line += &self.maybe(4, &["pinned=d:b1", "auto-upgrade"]);
         line
@@ -518,7 +524,7 @@ impl Dice {
 
     fn command(&mut self, script: &Script, run: usize) -> String {
         let after = ["after=0s", "after=1s", "after=5s", "after=30s"];
-        match self.below(24) {
+        match self.below(28) {
             0..=4 => format!("StartTimer id=t{} {}", self.below(4), self.pick(&after)),
             5 => self.cancel_timer(script, run),
             6..=11 => self.schedule_activity(),
@@ -536,6 +542,8 @@ impl Dice {
             }
             21 => format!("CancelExternal id={}", self.pick(&IDS)),
             22 => "StartTimer id=t9 after=-1s".to_owned(),
+            23..=25 => self.schedule_nexus(),
+            26 => self.cancel_nexus(script, run),
             _ => "Bare type=StartTimer".to_owned(),
         }
     }
@@ -556,6 +564,47 @@ impl Dice {
             Some((id, _)) if self.chance(90) => format!("CancelActivity scheduled={id}"),
             _ => "CancelActivity scheduled=5".to_owned(),
         }
+    }
+
+    fn schedule_nexus(&mut self) -> String {
+        let mut line = "ScheduleNexus".to_owned();
+        line += &self.maybe(30, &["schedule-to-close=8s", "schedule-to-close=1s"]);
+        line += &self.maybe(20, &["schedule-to-start=3s"]);
+        line += &self.maybe(20, &["start-to-close=2s"]);
+        line += &self.maybe(3, &["endpoint=none", "input=blob:400"]);
+        line
+    }
+
+    fn cancel_nexus(&mut self, script: &Script, run: usize) -> String {
+        let operations = &script.world.runs[run].state.nexus_operations;
+        let at = self.below(operations.len());
+        match operations.iter().nth(at) {
+            Some((id, _)) if self.chance(90) => format!("CancelNexus scheduled={id}"),
+            _ => "CancelNexus scheduled=5".to_owned(),
+        }
+    }
+
+    fn nexus(&mut self, script: &Script, run: usize, label: &str) -> String {
+        let verb = self.pick(&[
+            "starts",
+            "starts",
+            "succeeds",
+            "fails",
+            "cancels",
+            "refuses",
+            "refuses type=NOT_FOUND",
+            "takes-cancel",
+            "refuses-cancel",
+            "refuses-cancel type=NOT_FOUND",
+            "completes",
+            "completes canceled",
+        ]);
+        let operations = &script.world.runs[run].state.nexus_operations;
+        let at = self.below(operations.len());
+        let id = operations.iter().nth(at).map_or(5, |(id, _)| *id);
+        let (verb, more) = verb.split_once(' ').unwrap_or((verb, ""));
+        let attempt = self.maybe(10, &["attempt=0", "attempt=1"]);
+        format!("nexus {verb} wf={label} scheduled={id} {more}{attempt}")
     }
 
     fn schedule_activity(&mut self) -> String {

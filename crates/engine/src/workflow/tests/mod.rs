@@ -10,6 +10,7 @@ mod commands;
 mod deployment;
 pub(crate) mod file;
 mod fuzz;
+mod nexus;
 mod operator;
 mod requests;
 mod script;

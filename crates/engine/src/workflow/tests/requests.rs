@@ -26,6 +26,7 @@ use crate::time::wire;
 /// `StartWorkflowExecution`, as the frontend leaves it after validation.
 pub(super) fn start(words: &mut Words) -> StartWorkflowExecutionRequest {
     let attach = words.flag("attach-request");
+    let attach_completion_callbacks = words.flag("attach-callbacks");
     StartWorkflowExecutionRequest {
         workflow_id: words.text_or("wf", "order-1"),
         workflow_type: Some(workflow_type(&words.text_or("type", "T"))),
@@ -46,6 +47,7 @@ pub(super) fn start(words: &mut Words) -> StartWorkflowExecutionRequest {
         versioning_override: version_override(words),
         on_conflict_options: attach.then(|| OnConflictOptions {
             attach_request_id: true,
+            attach_completion_callbacks,
             ..OnConflictOptions::default()
         }),
         ..StartWorkflowExecutionRequest::default()
@@ -252,6 +254,12 @@ pub(super) fn limits(words: &mut Words, limits: &mut Limits) {
     size(words, "activities", &mut limits.pending_activities_max);
     size(words, "children", &mut limits.pending_children_max);
     size(words, "external-signals", &mut limits.pending_signals_max);
+    size(
+        words,
+        "nexus-operations",
+        &mut limits.pending_nexus_operations_max,
+    );
+    size(words, "callbacks", &mut limits.callbacks_max);
     size(
         words,
         "external-cancels",

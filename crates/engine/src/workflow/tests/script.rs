@@ -112,6 +112,8 @@ impl Script {
                 self.step(run, input)
             }
             "deployment" => self.deployment(&mut words),
+            "nexus" => self.nexus(&mut words),
+            "callback" => self.callback(&mut words),
             "clock" => self.clock(&mut words),
             "deadline" => {
                 let run = self.target(&mut words)?;
@@ -296,7 +298,9 @@ impl Script {
     }
 
     fn start(&mut self, words: &mut Words) -> Played {
-        let request = requests::start(words);
+        let callbacks = self.callbacks(words)?;
+        let mut request = requests::start(words);
+        request.completion_callbacks = callbacks;
         let id = request.workflow_id.clone();
         let reply = self
             .world

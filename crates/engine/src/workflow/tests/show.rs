@@ -186,6 +186,26 @@ impl<'a> Show<'a> {
                     show_event::options(&mut line, options);
                 }
             }
+            ChangeKind::NexusAttemptFailed(a) => {
+                line.word(if a.cancel {
+                    "nexus cancel failed"
+                } else {
+                    "nexus start failed"
+                });
+                line.id("scheduled", a.scheduled_event_id);
+                line.failure("failure", a.failure.as_ref());
+            }
+            ChangeKind::CallbackAttempted(a) => {
+                line.word("callback");
+                line.text("index", &a.index.to_string());
+                let how = match (a.succeeded, a.next_time) {
+                    (true, _) => "succeeded",
+                    (false, 0) => "failed",
+                    (false, _) => "again",
+                };
+                line.word(how);
+                line.failure("failure", a.failure.as_ref());
+            }
             ChangeKind::LateChildStarted(a) => {
                 line.word("late child started");
                 line.id("initiated", a.initiated_event_id);
@@ -216,6 +236,28 @@ impl<'a> Show<'a> {
             }
             Effect::Withdraw(_) | Effect::WithdrawAll => {}
             Effect::Send(send) => message(&mut line, send),
+            Effect::NexusCall(call) => {
+                use proto::temporal::api::nexus::v1::request::Variant;
+                let start = matches!(call.request.variant, Some(Variant::StartOperation(_)));
+                line.0.push_str(if start {
+                    "ask NexusStart"
+                } else {
+                    "ask NexusCancel"
+                });
+                line.text("endpoint", &call.endpoint);
+                line.id("scheduled", call.scheduled_event_id);
+                line.attempt(call.attempt + 1);
+                line.text("timeout", &super::script::spelled(call.timeout));
+                for (name, value) in &call.request.header {
+                    line.text(name, value);
+                }
+            }
+            Effect::CallbackCall(call) => {
+                line.0.push_str("call");
+                line.text("url", &call.url);
+                line.text("index", &call.index.to_string());
+                line.attempt(call.attempt + 1);
+            }
         }
         line.0
     }
@@ -337,6 +379,26 @@ impl<'a> Show<'a> {
             line.id("initiated", c.initiated_id);
             out += &(line.0 + "\n");
         }
+        for o in &described.pending_nexus_operations {
+            let mut line = Line(format!(
+                "nexus {} {:?} attempt={}",
+                o.scheduled_event_id,
+                o.state(),
+                o.attempt
+            ));
+            line.text("token", &o.operation_token);
+            line.failure("last_failure", o.last_attempt_failure.as_ref());
+            if let Some(c) = &o.cancellation_info {
+                line.text("cancellation", &format!("{:?}", c.state()));
+                line.failure("cancel_failure", c.last_attempt_failure.as_ref());
+            }
+            out += &(line.0 + "\n");
+        }
+        for c in &described.callbacks {
+            let mut line = Line(format!("callback {:?} attempt={}", c.state(), c.attempt));
+            line.failure("last_failure", c.last_attempt_failure.as_ref());
+            out += &(line.0 + "\n");
+        }
         let extended = described.workflow_extended_info.iter();
         for extended in extended.clone() {
             let mut line = Line("reset".to_owned());
@@ -408,6 +470,7 @@ fn message(line: &mut Line, send: &Send) {
         Peer::StartScheduled(_) => "StartScheduled",
         Peer::StopAction(_) => "StopAction",
         Peer::ActionClosed(_) => "ActionClosed",
+        Peer::NexusOperationCompleted(_) => "NexusOperationCompleted",
     };
     line.0 = format!("send {name}");
     line.text("seq", &send.seq.to_string());
@@ -551,6 +614,12 @@ fn failure_text(failure: &Failure) -> String {
                 let details: Vec<_> = details.payloads.iter().map(payload_text).collect();
                 let _ = write!(text, " heartbeat={}", details.join(" "));
             }
+        }
+        Some(FailureInfo::NexusHandlerFailureInfo(a)) => {
+            let _ = write!(text, " handler={}", a.r#type);
+        }
+        Some(FailureInfo::NexusOperationExecutionFailureInfo(a)) => {
+            let _ = write!(text, " operation={}", a.operation);
         }
         _ => {}
     }

@@ -285,7 +285,7 @@ fn children(line: &mut Line, attributes: &A) {
         A::ExternalWorkflowExecutionCancelRequestedEventAttributes(a) => {
             line.id("initiated", a.initiated_event_id);
         }
-        _ => {}
+        _ => nexus(line, attributes),
     }
 }
 
@@ -433,5 +433,57 @@ fn initiator(wire: i32) -> String {
     match ContinueAsNewInitiator::try_from(wire).unwrap_or_default() {
         ContinueAsNewInitiator::Unspecified => String::new(),
         some => camel(some.as_str_name(), "CONTINUE_AS_NEW_INITIATOR_"),
+    }
+}
+
+fn nexus(line: &mut Line, attributes: &A) {
+    match attributes {
+        A::NexusOperationScheduledEventAttributes(a) => {
+            line.text("endpoint", &a.endpoint);
+            let spans = [
+                &a.schedule_to_close_timeout,
+                &a.schedule_to_start_timeout,
+                &a.start_to_close_timeout,
+            ];
+            let names = ["schedule-to-close", "schedule-to-start", "start-to-close"];
+            for (name, span) in names.into_iter().zip(spans) {
+                line.span(name, span.as_ref());
+            }
+        }
+        A::NexusOperationStartedEventAttributes(a) => {
+            line.id("scheduled", a.scheduled_event_id);
+            line.text("token", &a.operation_token);
+        }
+        A::NexusOperationCompletedEventAttributes(a) => {
+            line.id("scheduled", a.scheduled_event_id);
+            if let Some(payload) = &a.result {
+                line.text("result", &payload_text(payload));
+            }
+        }
+        A::NexusOperationFailedEventAttributes(a) => {
+            line.id("scheduled", a.scheduled_event_id);
+            line.failure("failure", a.failure.as_ref());
+        }
+        A::NexusOperationCanceledEventAttributes(a) => {
+            line.id("scheduled", a.scheduled_event_id);
+            line.failure("failure", a.failure.as_ref());
+        }
+        A::NexusOperationTimedOutEventAttributes(a) => {
+            line.id("scheduled", a.scheduled_event_id);
+            line.failure("failure", a.failure.as_ref());
+        }
+        A::NexusOperationCancelRequestedEventAttributes(a) => {
+            line.id("scheduled", a.scheduled_event_id);
+        }
+        A::NexusOperationCancelRequestCompletedEventAttributes(a) => {
+            line.id("scheduled", a.scheduled_event_id);
+            line.id("requested", a.requested_event_id);
+        }
+        A::NexusOperationCancelRequestFailedEventAttributes(a) => {
+            line.id("scheduled", a.scheduled_event_id);
+            line.id("requested", a.requested_event_id);
+            line.failure("failure", a.failure.as_ref());
+        }
+        _ => {}
     }
 }

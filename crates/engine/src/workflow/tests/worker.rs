@@ -38,6 +38,7 @@ impl Script {
                     request
                 },
                 queries_left: false,
+                nexus_endpoints: [("ep".to_owned(), "ep-id".to_owned())].into(),
             })),
             "fails" => {
                 let cause = words.text_or("cause", "WorkflowWorkerUnhandledFailure");

@@ -400,6 +400,8 @@ impl World {
                     from: run,
                     send: Box::new(send.clone()),
                 }),
+                // A story says itself what is answered.
+                Effect::NexusCall(_) | Effect::CallbackCall(_) => {}
             }
         }
         self.happened.push(Happened {

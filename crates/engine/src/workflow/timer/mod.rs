@@ -3,6 +3,7 @@
 
 mod activity;
 mod first_task;
+mod nexus;
 mod run;
 mod user_timer;
 mod workflow_task;
@@ -17,7 +18,9 @@ pub(crate) fn fire(mut step: Step<'_>) -> Result<Transition, Rejection> {
         first_task::release(&mut step);
         activity::fire_due(&mut step);
         user_timer::fire_due(&mut step);
+        nexus::fire_operations(&mut step);
         workflow_task::time_out(&mut step);
     }
+    nexus::fire_callbacks(&mut step);
     step.done(Reply::Done)
 }

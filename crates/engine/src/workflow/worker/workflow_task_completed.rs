@@ -31,7 +31,12 @@ pub(crate) fn complete(
     mut step: Step<'_>,
     completed: WorkflowTaskCompleted,
 ) -> Result<Transition, Rejection> {
-    let WorkflowTaskCompleted { token, request, .. } = completed;
+    let WorkflowTaskCompleted {
+        token,
+        request,
+        nexus_endpoints,
+        ..
+    } = completed;
     if !holds_task(step.state, &token) {
         return step.reject(Rejection::WorkflowTaskNotFound);
     }
@@ -76,6 +81,7 @@ pub(crate) fn complete(
         completed_event_id,
         identity: request.identity.clone(),
         eager: Vec::new(),
+        nexus_endpoints,
         unhandled,
         messages: request.messages,
     };

@@ -214,6 +214,7 @@ impl Bed {
             token,
             request,
             queries_left: false,
+            nexus_endpoints: Default::default(),
         };
         let input = Input::WorkflowTaskCompleted(Box::new(completed));
         let workflow_id = Arc::clone(&task.workflow_id);

@@ -6,6 +6,7 @@ mod faults;
 mod history;
 mod jobs;
 mod life;
+mod nexus;
 mod polls;
 mod queries;
 mod restart;
