@@ -8,6 +8,7 @@ mod audit;
 mod check;
 mod commands;
 mod deployment;
+mod dice;
 pub(crate) mod file;
 mod fuzz;
 mod nexus;
