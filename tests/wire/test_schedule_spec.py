@@ -132,7 +132,7 @@ def parameters():
         yield pytest.param(spec, times, expected, id=f"line{number}", marks=marks)
 
 
-@pytest.mark.parametrize("spec, times, expected", parameters())
+@pytest.mark.parametrize("spec, times, expected", list(parameters()))
 @pytest.mark.skipif(UPDATING, reason="the table is being rewritten")
 def test_times(client, spec, times, expected):
     if expected and expected[0].startswith("refused "):

@@ -379,6 +379,15 @@ def test_compute_needs_a_provider(w, d):
     assert (error.code, error.message) == ("INVALID_ARGUMENT", text)
 
 
+def test_nothing_to_validate(w):
+    error = refused(lambda: w.call("ValidateWorkerDeploymentVersionComputeConfig"))
+    text = (
+        "No prior compute config found, which means nothing can be removed and something needs to be"
+        " added to be valid"
+    )
+    assert (error.code, error.message) == ("INVALID_ARGUMENT", text)
+
+
 def test_a_poll_names_its_version_whole(w):
     options = {"deployment_name": "d", "build_id": "", "worker_versioning_mode": VERSIONED}
     error = refused(lambda: w.poll_once(deployment_options=options))

@@ -11,8 +11,8 @@ const SHOWN_MAX: usize = 2;
 /// The wire suite: what it shows, by file.
 struct Suite {
     files: Vec<(String, String)>,
-    /// Calls that its scenes make in every test.
-    scene: String,
+    /// Calls that its helpers make for many tests.
+    shared: String,
 }
 
 impl Suite {
@@ -29,9 +29,10 @@ impl Suite {
             })
             .collect();
         files.sort();
+        let shared = ["scene.py", "nexus.py"].map(|name| read(&folder.join(name)));
         Self {
             files,
-            scene: read(&folder.join("scene.py")),
+            shared: shared.concat(),
         }
     }
 
@@ -52,9 +53,9 @@ impl Suite {
             .take(SHOWN_MAX)
             .map(|(_, name)| format!("`{name}`"))
             .collect();
-        match (names.is_empty(), calls(&self.scene)) {
+        match (names.is_empty(), calls(&self.shared)) {
             (false, _) => Some(names.join(", ")),
-            (true, true) => Some("`scene.py`, in most tests".to_owned()),
+            (true, true) => Some("helpers of many tests".to_owned()),
             (true, false) => None,
         }
     }
