@@ -17,7 +17,7 @@ use steadfast::node::{Node, NodeOptions, SystemClock};
 use steadfast::time_skipping::TimeSkipping;
 use store::{MemoryStore, SqliteStore, Store};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
@@ -96,6 +96,7 @@ fn log_to_stderr(dev: &Dev) -> Result<(), String> {
 
 async fn serve(dev: Dev, skipping: Option<Arc<TimeSkipping>>) -> Result<(), String> {
     survive_file_size_limits()?;
+    let mut stop_signals = StopSignals::watch()?;
     let settings = settings(&dev)?;
     // Ports first: a second server by mistake must not touch the first one's database.
     let listener = bind(dev.ip, dev.port, "--port").await?;
@@ -183,14 +184,13 @@ async fn serve(dev: Dev, skipping: Option<Arc<TimeSkipping>>) -> Result<(), Stri
     let served = tokio::spawn(grpc::serve(listener, frontend, stopping));
     greet(&dev, address, http_address);
 
-    told_to_stop().await?;
+    stop_signals.next().await;
     tracing::info!("stopping");
     let _ = stop.send(true);
-    tokio::spawn(async {
+    tokio::spawn(async move {
         // Who asks twice does not want to wait.
-        if told_to_stop().await.is_ok() {
-            std::process::exit(130);
-        }
+        stop_signals.next().await;
+        std::process::exit(130);
     });
     node.stop().await;
     let _ = served.await;
@@ -290,15 +290,27 @@ fn survive_file_size_limits() -> Result<(), String> {
         .map_err(|error| format!("signals cannot be received: {error}"))
 }
 
-async fn told_to_stop() -> Result<(), String> {
-    let watch = |kind| signal(kind).map_err(|error| format!("signals cannot be received: {error}"));
-    let (mut interrupt, mut terminate) = (
-        watch(SignalKind::interrupt())?,
-        watch(SignalKind::terminate())?,
-    );
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+/// Being told to stop, by signal.
+struct StopSignals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl StopSignals {
+    /// From here on none is missed, and none ends the process by itself: to be called before anybody is served.
+    fn watch() -> Result<Self, String> {
+        let watch =
+            |kind| signal(kind).map_err(|error| format!("signals cannot be received: {error}"));
+        Ok(Self {
+            interrupt: watch(SignalKind::interrupt())?,
+            terminate: watch(SignalKind::terminate())?,
+        })
     }
-    Ok(())
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }
