@@ -70,18 +70,19 @@ async def test_life_of_a_schedule():
             async def done(count):
                 info = (await handle.describe()).info
                 actions = info.recent_actions
-                return len(actions) >= count and actions
+                return len(actions) == count and not info.running_actions and actions
 
             actions = await until(lambda: done(1))
             first = s.client.get_workflow_handle(actions[0].action.workflow_id)
             assert await first.result() == 1
 
-            async def triggered():
-                await handle.trigger()
-                return await done(2)
-
-            actions = await until(triggered)
-            second = s.client.get_workflow_handle(actions[1].action.workflow_id)
+            await handle.trigger()
+            actions = await until(lambda: done(2))
+            # In the same second it has the first one's workflow id.
+            action = actions[1].action
+            second = s.client.get_workflow_handle(
+                action.workflow_id, run_id=action.first_execution_run_id
+            )
             assert await second.result() == 2
         await handle.pause(note="enough")
         described = await until(lambda: paused(handle, True))
