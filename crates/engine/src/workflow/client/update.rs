@@ -124,6 +124,13 @@ fn push(state: &mut State, request: Request) {
     });
 }
 
+/// As [`bring`], for updates that came when there could be no workflow task.
+pub(crate) fn bring_waiting(step: &mut Step<'_>) {
+    if step.state.is_open() && !step.state.volatile.admitted.is_empty() && !step.state.is_paused() {
+        bring(step);
+    }
+}
+
 /// A pending workflow task brings the update, or the one that follows a started one; else one comes into
 /// being for it alone, also while the first one is delayed. A child's first task is on its way.
 fn bring(step: &mut Step<'_>) {

@@ -128,7 +128,9 @@ fn start_child(state: &State, seq: u64, id: EventId) -> Option<Send> {
         ..StartWorkflowExecutionRequest::default()
     };
     let root = state.core.start.attributes.root_workflow_execution.clone();
-    let parent = sender(state, id, false);
+    let mut parent = sender(state, id, false);
+    // Whichever of them asks: after a reset two may, and the child is one child to both.
+    parent.execution.run_id = state.origin_of(id);
     let message = Peer::StartChild(Box::new(StartChild {
         root: root.unwrap_or_else(|| parent.execution.clone()),
         parent,

@@ -7,7 +7,7 @@ use proto::temporal::api::workflowservice::v1::SignalWorkflowExecutionRequest;
 use super::{action, child_closed};
 use crate::ids::EventId;
 use crate::rejection::Rejection;
-use crate::workflow::client::{request_cancel, signal, terminate};
+use crate::workflow::client::{request_cancel, signal, terminate, update};
 use crate::workflow::input::{Peer, PeerAnswer, RequestCancel, Sender};
 use crate::workflow::nexus;
 use crate::workflow::record::ChangeKind;
@@ -88,6 +88,8 @@ fn parent_ready(step: &mut Step<'_>) {
         step.schedule_workflow_task();
     } else {
         step.ensure_workflow_task();
+        // An update that came meanwhile does not wait for a cron's first time.
+        update::bring_waiting(step);
     }
 }
 

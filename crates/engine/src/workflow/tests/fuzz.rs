@@ -140,7 +140,8 @@ fn settled(script: &Script) -> Result<(), String> {
             }
         }
         for (id, child) in state.children.iter().filter(|(_, c)| !c.closing) {
-            let parent = state.run_id.to_string();
+            // A child that was asked for before a reset knows the run that asked.
+            let parent = state.origin_of(*id);
             let of_ours = |other: &&super::world::Run| {
                 let start = &other.state.core.start.attributes;
                 start.parent_initiated_event_id == *id
