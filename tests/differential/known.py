@@ -28,9 +28,9 @@ KNOWN = [
 ]
 
 
-def reason(path, reference, ours):
+def reason(path, reference, ours, known=KNOWN):
     """Why a difference is as it is, or None."""
-    for where, theirs, mine, why in KNOWN:
+    for where, theirs, mine, why in known:
         if (
             re.fullmatch(where, path)
             and re.fullmatch(theirs, repr(reference), re.S)

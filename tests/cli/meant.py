@@ -1,0 +1,56 @@
+"""Differences from the reference that are meant, each with its reason.
+
+An entry is where (`AREA: COMMAND: PATH`), what is printed with the reference and with ours (all patterns),
+and why. What is not here is a bug of ours.
+"""
+
+MEANT = [
+    (
+        r"activity: activity list .*searchAttributes\.indexedFields",
+        r"{'TemporalNamespaceDivision': .*}",
+        r"None",
+        "the number of the reference's own division is nobody's search attribute",
+    ),
+    (
+        r"nexus: operator nexus endpoint get .*",
+        r"None|'CreatedTime <nil>'",
+        r"'TIME'|'CreatedTime \"TIME\"'",
+        "the reference forgets when an endpoint was made as soon as it is updated",
+    ),
+    (
+        r"operator: operator cluster (remove|upsert) .*: stderr",
+        r".*",
+        r".*is not served by this version of Steadfast'",
+        "there is one cluster",
+    ),
+    (
+        r"operator: operator cluster system .*\.serverScaledDeployments",
+        r"True",
+        r"None",
+        "what is not served is not claimed",
+    ),
+    (
+        r"task_queue: task-queue list-partition .*",
+        r".*/_sys/work/.*",
+        r".*",
+        "a task queue has one partition",
+    ),
+    (
+        r"task_queue: task-queue describe .*--legacy-mode -o json: .*(task_id_block.*|versioning_info.update_time)",
+        r".*",
+        r"None",
+        "there are no blocks of task ids; a time that is not known is not given",
+    ),
+    (
+        r"worker: worker deployment update-version-metadata .*: stderr",
+        r".*workflow not found for ID: temporal-sys-worker-deployment-version:.*",
+        r".*build ID '9' not found in Worker Deployment 'shop'.*",
+        "no workflow of the server's own keeps a version",
+    ),
+    (
+        r"workflow_batch: workflow terminate -q 'Nonsense = 1' --yes: .*",
+        r"0|''|'Started batch for job ID: #\d+'",
+        r"1|''|'Error: .*invalid search attribute: Nonsense'",
+        "a batch whose query makes no sense is refused when it is asked for, not forgotten when it runs",
+    ),
+]
