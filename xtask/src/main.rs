@@ -12,7 +12,7 @@ mod tidy;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
-cargo xtask test         everything: format, lints, tidy, unit tests, crash tests, the API's behaviour, samples
+cargo xtask test         everything: format, lints, tidy, unit tests, crash tests, the API's behaviour, the SDKs, samples
 cargo xtask test quick   the daily form, under three minutes: format, lints, tidy, unit tests
 cargo xtask tidy         the project's own rules about its source";
 

@@ -30,6 +30,9 @@ pub(crate) fn all() -> Result<(), String> {
             "not slow and not quirk and not pending",
         ]);
         step("the API's behaviour, on the wire", suite)?;
+        let mut suite = Command::new("tests/sdk/typescript/run");
+        suite.env("STEADFAST_ADDRESS", server.address());
+        step("end to end, with the official TypeScript SDK", suite)?;
         let mut samples = Command::new("samples/run");
         samples.args(["--quiet", "--address", &server.address()]);
         step("the samples, with the official TypeScript SDK", samples)?;
