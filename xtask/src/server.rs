@@ -8,6 +8,9 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+/// What is off by default, and tested.
+const TIME_SKIPPING: &str = "frontend.WorkflowTimeSkippingEnabled=true";
+
 /// A running server. Dropping it ends it.
 pub(crate) struct Server {
     child: Child,
@@ -26,6 +29,7 @@ impl Server {
             .map_err(|error| format!("{}: {error}", folder.display()))?;
         let child = Command::new("target/debug/steadfast")
             .args(["dev", "--headless", "--port", &port.to_string()])
+            .args(["--dynamic-config-value", TIME_SKIPPING])
             .args(["--http-port", &http_port.to_string(), "--db-filename"])
             .arg(folder.join("steadfast.db"))
             .stdout(Stdio::null())

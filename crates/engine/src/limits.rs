@@ -69,6 +69,10 @@ pub struct Limits {
     pub batches_running_max: usize,
     /// `frontend.MaxExecutionCountBatchOperationPerNamespace`: executions that a request may name.
     pub batch_executions_max: usize,
+    /// `frontend.WorkflowTimeSkippingEnabled`: runs may skip time.
+    pub time_skipping_enabled: bool,
+    /// `frontend.WorkflowTimeSkippingMaxSkipPerSession`: skips until a run stops, where it asks for no other.
+    pub time_skips_per_session_max: i32,
     /// Bytes of one search-attribute value (`limit.searchAttributesSizeOfValueLimit`).
     pub search_attribute_value_max: usize,
     /// Bytes of all search attributes (`limit.searchAttributesTotalSizeLimit`).
@@ -123,6 +127,8 @@ impl Default for Limits {
             batch_concurrency: 5,
             batches_running_max: 1,
             batch_executions_max: 1000,
+            time_skipping_enabled: false,
+            time_skips_per_session_max: 200,
             search_attribute_value_max: 2 << 10,
             search_attributes_total_max: 40 << 10,
             search_attributes_keys_max: 100,

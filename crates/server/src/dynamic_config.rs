@@ -126,6 +126,14 @@ impl Settings {
             "frontend.maxexecutioncountbatchoperationpernamespace" => {
                 limits.batch_executions_max = size()?;
             }
+            "frontend.workflowtimeskippingenabled" => {
+                let enabled = value.as_bool().ok_or_else(|| wrong("true or false"))?;
+                limits.time_skipping_enabled = enabled;
+            }
+            "frontend.workflowtimeskippingmaxskippersession" => {
+                let max = i32::try_from(count()?).map_err(|_| wrong("a number"))?;
+                limits.time_skips_per_session_max = max;
+            }
             "matching.wv.versiondrainagestatusvisibilitygraceperiod" => {
                 self.drainage.grace = span()?;
             }

@@ -296,10 +296,10 @@ impl Execution {
         }
     }
 
-    /// When it closed, if it did.
+    /// When it closed by the clock, if it did.
     pub fn close_time(&self) -> Option<Timestamp> {
         match self {
-            Self::Workflow(state) => state.close_time(),
+            Self::Workflow(state) => state.close_time().map(|at| state.clock_time(at)),
             Self::Activity(state) => state.close_time(),
             Self::Schedule(state) => state.ended_time(),
         }

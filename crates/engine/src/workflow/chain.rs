@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::open::{self, Opening};
 use super::peer;
 use super::step::Step;
+use super::time_skipping;
 use super::versioning::{self, Inherited};
 use crate::cron::Cron;
 use crate::retry;
@@ -50,9 +51,9 @@ pub(crate) fn cron_backoff(schedule: &str, start: Timestamp, now: Timestamp) -> 
 pub(crate) fn next_cron(step: &mut Step<'_>) -> Option<Next> {
     let state = &step.state;
     let schedule = &state.core.start.attributes.cron_schedule;
-    let backoff = cron_backoff(schedule, state.execution_time(), step.now.time)?;
+    let backoff = cron_backoff(schedule, state.execution_time(), step.time())?;
     // No run is opened that the chain's own end would cut off before it began.
-    let begins = step.now.time.after(backoff);
+    let begins = step.time().after(backoff);
     if state
         .core
         .execution_deadline
@@ -80,7 +81,7 @@ pub(crate) fn next_after_failure(
         cancel_requested: false,
         expires_at_ns: step.state.core.execution_deadline.map(|at| at.0),
     };
-    let decision = retry::decide_workflow(attempt, failure, step.now.time.0);
+    let decision = retry::decide_workflow(attempt, failure, step.time().0);
     let attempt = start.attempt + 1;
     match decision {
         retry::Decision::Retry { after } => {
@@ -133,7 +134,7 @@ pub(crate) fn continue_as_new(
     step: &mut Step<'_>,
     a: &ContinueAsNewWorkflowExecutionCommandAttributes,
 ) -> Next {
-    let now = step.now.time;
+    let now = step.time();
     let asked = crate::time::duration(a.backoff_start_interval.as_ref());
     let initiator = match Initiator::try_from(a.initiator) {
         Ok(Initiator::Unspecified) | Err(_) => Initiator::Workflow,
@@ -208,7 +209,7 @@ fn open_run(
     base.versioning_override = None;
     inherited.put_into(&mut base, step.env.routing);
     let start = step.state.core.start.clone();
-    let expire = step.now.time.after(step.env.namespace.retention).to_proto();
+    let expire = step.time().after(step.env.namespace.retention).to_proto();
     let points: Vec<_> = step
         .state
         .core
@@ -220,7 +221,11 @@ fn open_run(
             point
         })
         .collect();
+    let (time_skipping_config, time_skipping_state_propagation) =
+        time_skipping::for_next_run(step.state);
     let attributes = WorkflowExecutionStartedEventAttributes {
+        time_skipping_config,
+        time_skipping_state_propagation,
         continued_execution_run_id: step.state.run_id.to_string(),
         original_execution_run_id: next.run_id.to_string(),
         first_execution_run_id: step.state.first_execution_run_id().to_owned(),

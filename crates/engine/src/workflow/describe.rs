@@ -28,6 +28,7 @@ use crate::time::{Timestamp, wire};
 
 /// The state of a run as clients see it.
 pub fn describe(state: &State, now: Timestamp) -> DescribeWorkflowExecutionResponse {
+    let now = state.own_time(now);
     let start = &state.core.start;
     DescribeWorkflowExecutionResponse {
         execution_config: Some(WorkflowExecutionConfig {
@@ -62,7 +63,7 @@ pub fn describe(state: &State, now: Timestamp) -> DescribeWorkflowExecutionRespo
             .filter(|(_, operation)| !operation.closing)
             .map(|(id, operation)| pending_nexus_operation(*id, operation, now))
             .collect(),
-        workflow_extended_info: Some(extended(state)),
+        workflow_extended_info: Some(extended(state, now)),
     }
 }
 
@@ -112,7 +113,7 @@ fn history_length(state: &State) -> i64 {
     state.last_event_id() + i64::try_from(unstored).unwrap_or(0)
 }
 
-fn extended(state: &State) -> WorkflowExecutionExtendedInfo {
+fn extended(state: &State, now: Timestamp) -> WorkflowExecutionExtendedInfo {
     let core = &state.core;
     // "None" shows as the first instant of the calendar.
     let or_never = |at: Option<Timestamp>| {
@@ -128,6 +129,7 @@ fn extended(state: &State) -> WorkflowExecutionExtendedInfo {
         execution_expiration_time: core.execution_deadline.map(Timestamp::to_proto),
         run_expiration_time: Some(or_never(core.run_deadline)),
         cancel_requested: core.cancel_requested,
+        time_skipping_info: core.time_skipping.as_ref().map(|own| own.info(now)),
         original_start_time: Some(core.start.original_time.to_proto()),
         last_reset_time: core
             .start
@@ -174,7 +176,6 @@ fn extended(state: &State) -> WorkflowExecutionExtendedInfo {
                 paused_time: Some(pause.time.to_proto()),
                 reason: pause.reason.to_string(),
             }),
-        ..WorkflowExecutionExtendedInfo::default()
     }
 }
 

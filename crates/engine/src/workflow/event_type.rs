@@ -70,6 +70,9 @@ pub(crate) fn event_type(attributes: &A) -> T {
         A::ChildWorkflowExecutionTerminatedEventAttributes(_) => {
             T::ChildWorkflowExecutionTerminated
         }
+        A::WorkflowExecutionTimeSkippingTransitionedEventAttributes(_) => {
+            T::WorkflowExecutionTimeSkippingTransitioned
+        }
         A::WorkflowExecutionUpdateAdmittedEventAttributes(_) => T::WorkflowExecutionUpdateAdmitted,
         A::WorkflowExecutionUpdateAcceptedEventAttributes(_) => T::WorkflowExecutionUpdateAccepted,
         A::WorkflowExecutionUpdateCompletedEventAttributes(_) => {
@@ -100,6 +103,7 @@ pub(crate) fn worker_may_ignore(attributes: &A) -> bool {
         A::WorkflowExecutionOptionsUpdatedEventAttributes(_)
             | A::WorkflowExecutionPausedEventAttributes(_)
             | A::WorkflowExecutionUnpausedEventAttributes(_)
+            | A::WorkflowExecutionTimeSkippingTransitionedEventAttributes(_)
             | A::NexusOperationCancelRequestCompletedEventAttributes(_)
             | A::NexusOperationCancelRequestFailedEventAttributes(_)
     )

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use proto::temporal::api::common::v1::Link;
+use proto::temporal::api::common::v1::{Link, TimeSkippingStatePropagation};
 use proto::temporal::api::enums::v1::{EventType, TaskQueueKind};
 use proto::temporal::api::history::v1::history_event::Attributes;
 use proto::temporal::api::history::v1::{HistoryEvent, WorkflowExecutionStartedEventAttributes};
@@ -20,6 +20,7 @@ use super::transition::NewRun;
 use crate::Env;
 use crate::ids::Now;
 use crate::limits::{Limits, WORKFLOW_TASK_TIMEOUT_MAX};
+use crate::time::duration;
 
 /// What a new run is made of.
 pub(crate) struct Opening {
@@ -41,6 +42,8 @@ pub(crate) fn open<T>(
     env: Env<'_>,
     then: impl FnOnce(&mut Step<'_>) -> T,
 ) -> (NewRun, T) {
+    let inherited = opening.attributes.time_skipping_state_propagation;
+    let time = now.time.after(ahead(inherited.as_ref()));
     let created = Created {
         namespace_id: Bytes::copy_from_slice(env.namespace.id.as_bytes()),
         run_id: Bytes::copy_from_slice(opening.run_id.as_bytes()),
@@ -53,7 +56,7 @@ pub(crate) fn open<T>(
     };
     let event = HistoryEvent {
         event_id: 1,
-        event_time: Some(now.time.to_proto()),
+        event_time: Some(time.to_proto()),
         event_type: EventType::WorkflowExecutionStarted as i32,
         task_id: now.next_task_id(),
         user_metadata: opening.user_metadata,
@@ -78,6 +81,11 @@ pub(crate) fn open<T>(
         },
         value,
     )
+}
+
+/// How far the time of a new run is ahead of the clock.
+pub(crate) fn ahead(inherited: Option<&TimeSkippingStatePropagation>) -> Duration {
+    duration(inherited.and_then(|it| it.initial_skipped_duration.as_ref()))
 }
 
 /// Run timeout as it takes effect: an execution timeout bounds it, and stands in for it (behaviour,

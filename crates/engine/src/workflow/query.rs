@@ -85,7 +85,7 @@ pub fn route(
     }
     if let FirstTask::Delayed(at) = core.first_task
         && core.workflow_task.is_none()
-        && at > deadline
+        && state.clock_time(at) > deadline
     {
         return Err(Rejection::WorkflowNotReady(
             "Workflow task is not scheduled yet.".to_owned(),

@@ -11,6 +11,8 @@ use crate::time::Timestamp;
 /// The effects that a freshly loaded run owes the world.
 pub fn ready(state: &mut State, now: Timestamp) -> Vec<Effect> {
     let mut effects = Vec::new();
+    let ahead = state.ahead();
+    let now = now.after(ahead);
     for (seq, entry) in state.outbox.iter() {
         effects.extend(peer::message(state, *seq, entry).map(Effect::Send));
     }
@@ -35,7 +37,7 @@ pub fn ready(state: &mut State, now: Timestamp) -> Vec<Effect> {
             sticky_queue: sticky.map(|s| s.queue.clone()),
             scheduled_event_id: task.scheduled_event_id,
             attempt: task.attempt,
-            scheduled_time: task.scheduled_time,
+            scheduled_time: task.scheduled_time.before(ahead),
             priority: run_priority,
             directive,
         }));

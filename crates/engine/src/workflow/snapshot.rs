@@ -5,6 +5,7 @@
 mod format;
 mod nexus;
 mod pending;
+mod time_skipping;
 mod versioning;
 
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use uuid::Uuid;
 use super::state::State;
 
 /// Raised with every change of the format.
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 /// Everything durable of a state as bytes. It is for the caller to say when that is worth it.
 pub fn snapshot(state: &State) -> Option<Bytes> {

@@ -20,7 +20,7 @@ use super::state::outbox::OutboxEntry;
 use super::state::{Core, State, Volatile};
 use super::transition::{ActivityTaskOffer, Effect, NewRun, Reply, Transition};
 use super::update::{self, UpdateNews};
-use super::{event_type, index_row, priority, withdraw};
+use super::{event_type, index_row, priority, time_skipping, withdraw};
 use crate::Env;
 use crate::ids::{EventId, Now};
 use crate::rejection::Rejection;
@@ -40,6 +40,7 @@ pub(crate) struct Extras {
 pub(crate) struct Step<'a> {
     pub(crate) state: &'a mut State,
     pub(crate) now: &'a mut Now,
+    time: Timestamp,
     pub(crate) env: Env<'a>,
     pub(crate) effects: Vec<Effect>,
     pub(crate) row_changed: bool,
@@ -75,6 +76,7 @@ impl<'a> Step<'a> {
             saved_volatile: state.volatile.clone(),
             was_open: state.is_open(),
             outbox_from: state.core.outbox_seq,
+            time: state.own_time(now.time),
             state,
             now,
             env,
@@ -88,8 +90,9 @@ impl<'a> Step<'a> {
         }
     }
 
+    /// This moment in the run's own time.
     pub(crate) fn time(&self) -> Timestamp {
-        self.now.time
+        self.time
     }
 
     /// Whether a workflow task is with a worker, so that events from outside must wait.
@@ -377,6 +380,9 @@ impl<'a> Step<'a> {
         if self.was_open && self.state.is_open() {
             let before = self.saved.clone();
             super::versioning::follow_version(&mut self, &before);
+            if self.event_count > 0 || !self.changes.is_empty() {
+                time_skipping::skip(&mut self);
+            }
         }
         self.send_new_messages();
         let closed_now = self.was_open && !self.state.is_open();
@@ -412,6 +418,7 @@ impl<'a> Step<'a> {
 
     /// The first record of a new run.
     pub(crate) fn into_new_run_parts(mut self) -> (Record, Vec<Effect>) {
+        time_skipping::skip(&mut self);
         self.send_new_messages();
         let record = self.take_record().unwrap_or_default();
         self.state.core.seq += 1;
@@ -544,7 +551,7 @@ pub(crate) fn activity_offer(
         scheduled_event_id,
         attempt: activity.attempt,
         stamp: activity.stamp,
-        scheduled_time: activity.scheduled_time,
+        scheduled_time: state.clock_time(activity.scheduled_time),
         priority: priority::for_matching(priority.as_ref()),
         directive: state.directive(),
     }

@@ -313,6 +313,7 @@ names_namespace!(
     UnpauseWorkflowExecutionRequest,
     PollActivityTaskQueueRequest,
     PollNexusTaskQueueRequest,
+    PollWorkflowExecutionTimeSkippingRequest,
     PollWorkflowExecutionUpdateRequest,
     PollWorkflowTaskQueueRequest,
     QueryWorkflowRequest,

@@ -27,7 +27,7 @@ pub(super) async fn handle(
         if let Some(Variant::UpdateWorkflowOptions(update)) = &mut operation.variant
             && let Some(options) = &mut update.workflow_execution_options
         {
-            update_workflow_execution_options::check(options)?;
+            update_workflow_execution_options::check(options, &server.limits)?;
         }
     }
     let shards = &server.node.shards;

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::call::NamespaceCall;
 use super::signal_workflow_execution::request_link;
 use super::start_workflow_execution::timeouts;
-use super::{Server, deployment, validate};
+use super::{Server, deployment, time_skipping, validate};
 use crate::error::WireError;
 
 pub(super) async fn handle(
@@ -104,6 +104,7 @@ fn check(
     validate::search_attributes(&mut request.search_attributes, namespace, limits)?;
     validate::priority(request.priority.as_ref())?;
     validate::links(&request.links)?;
+    time_skipping::check(request.time_skipping_config.as_mut(), limits)?;
     validate::blob_size(
         request.input.as_ref().map_or(0, Message::encoded_len),
         limits,

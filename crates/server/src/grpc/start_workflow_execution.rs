@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::call::NamespaceCall;
 use super::signal_workflow_execution::request_link;
-use super::{Server, deployment, task_view, validate};
+use super::{Server, deployment, task_view, time_skipping, validate};
 use crate::error::WireError;
 use crate::wire::{self, Reply};
 
@@ -131,11 +131,7 @@ pub(super) fn check(
             .iter()
             .any(|callback| callback.links.contains(link))
     });
-    if request.time_skipping_config.is_some() {
-        return Err(WireError::unimplemented(
-            "The Time-Skipping feature is not enabled for namespace.",
-        ));
-    }
+    time_skipping::check(request.time_skipping_config.as_mut(), limits)?;
     validate::blob_size(
         request.input.as_ref().map_or(0, Message::encoded_len),
         limits,

@@ -106,16 +106,16 @@ fn workflow_service() -> Vec<(&'static str, Handler)> {
         get_workflow_execution_history_reverse, list_batch_operations,
         list_closed_workflow_executions, list_namespaces, list_open_workflow_executions,
         list_task_queue_partitions, list_workers, list_workflow_executions,
-        poll_activity_task_queue, poll_nexus_task_queue, poll_workflow_execution_update,
-        poll_workflow_task_queue, query_workflow, record_activity_task_heartbeat,
-        record_worker_heartbeat, register_namespace, request_cancel_workflow_execution,
-        reset_sticky_task_queue, respond_activity_task_canceled, respond_activity_task_completed,
-        respond_activity_task_failed, respond_nexus_task_completed, respond_nexus_task_failed,
-        respond_query_task_completed, respond_workflow_task_completed,
-        respond_workflow_task_failed, shutdown_worker, signal_with_start_workflow_execution,
-        signal_workflow_execution, start_batch_operation, start_workflow_execution,
-        stop_batch_operation, terminate_workflow_execution, update_namespace,
-        update_workflow_execution,
+        poll_activity_task_queue, poll_nexus_task_queue, poll_workflow_execution_time_skipping,
+        poll_workflow_execution_update, poll_workflow_task_queue, query_workflow,
+        record_activity_task_heartbeat, record_worker_heartbeat, register_namespace,
+        request_cancel_workflow_execution, reset_sticky_task_queue, respond_activity_task_canceled,
+        respond_activity_task_completed, respond_activity_task_failed,
+        respond_nexus_task_completed, respond_nexus_task_failed, respond_query_task_completed,
+        respond_workflow_task_completed, respond_workflow_task_failed, shutdown_worker,
+        signal_with_start_workflow_execution, signal_workflow_execution, start_batch_operation,
+        start_workflow_execution, stop_batch_operation, terminate_workflow_execution,
+        update_namespace, update_workflow_execution,
     };
     let mut served = vec![
         ("RegisterNamespace", plain(register_namespace::handle)),
@@ -178,6 +178,10 @@ fn workflow_service() -> Vec<(&'static str, Handler)> {
         (
             "PollWorkflowExecutionUpdate",
             named(poll_workflow_execution_update::handle),
+        ),
+        (
+            "PollWorkflowExecutionTimeSkipping",
+            named(poll_workflow_execution_time_skipping::handle),
         ),
         (
             "ExecuteMultiOperation",

@@ -1,5 +1,6 @@
-//! UpdateWorkflowExecutionOptions: the worker version and the priority of a run.
+//! UpdateWorkflowExecutionOptions: the worker version and the priority of a run, and how it skips time.
 
+use engine::limits::Limits;
 use engine::workflow::Input;
 use engine::workflow::transition::Reply;
 use proto::temporal::api::workflow::v1::WorkflowExecutionOptions;
@@ -8,7 +9,7 @@ use proto::temporal::api::workflowservice::v1::{
 };
 
 use super::call::NamespaceCall;
-use super::{Server, validate, versioning_override};
+use super::{Server, time_skipping, validate, versioning_override};
 use crate::error::WireError;
 
 /// The fields that a mask may name.
@@ -47,7 +48,7 @@ pub(super) async fn handle(
         return Err(WireError::invalid("WorkflowExecutionOptions is required"));
     };
     check_paths(&mask.paths)?;
-    check(options)?;
+    check(options, &server.limits)?;
     let run_id = validate::run_id(&execution.run_id, "RunId is not valid UUID.")?;
     let input = Input::UpdateWorkflowOptions(Box::new(request));
     let shards = &server.node.shards;
@@ -77,8 +78,12 @@ fn check_paths(paths: &[String]) -> Result<(), WireError> {
 }
 
 /// Checks options, and gives an override the form in which it is kept.
-pub(super) fn check(options: &mut WorkflowExecutionOptions) -> Result<(), WireError> {
+pub(super) fn check(
+    options: &mut WorkflowExecutionOptions,
+    limits: &Limits,
+) -> Result<(), WireError> {
     validate::priority(options.priority.as_ref())?;
+    time_skipping::check(options.time_skipping_config.as_mut(), limits)?;
     versioning_override::check(options.versioning_override.as_ref())?;
     versioning_override::normalise(&mut options.versioning_override);
     Ok(())

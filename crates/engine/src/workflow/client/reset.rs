@@ -27,6 +27,7 @@ use super::{terminate, update_workflow_options};
 use crate::Env;
 use crate::ids::{EventId, Now};
 use crate::rejection::Rejection;
+use crate::time::Timestamp;
 use crate::workflow::input::ResetMark;
 use crate::workflow::record::{Change, ChangeKind, Created, Origin, Record, ResetFrom};
 use crate::workflow::state::State;
@@ -77,13 +78,19 @@ pub fn reset(
     check_post_operations(&request.post_reset_operations)?;
     let excluded = excluded(&request)?;
     let run_id = now.run_id();
-    let created = created(base, run_id, &request, now);
+    let cut = |time| copy(&records, finish - 1, created(base, run_id, &request, time));
+    let mut copy = cut(now.time)?;
+    let mut state = fold(base, run_id, &copy.copied)?;
+    if !state.ahead().is_zero() {
+        // The new run begins in its own time, which its first events tell.
+        copy = cut(state.own_time(now.time))?;
+        state = fold(base, run_id, &copy.copied)?;
+    }
     let Copy {
         copied,
         tail,
         task_started,
-    } = copy(&records, finish - 1, created)?;
-    let mut state = fold(base, run_id, &copied)?;
+    } = copy;
     if state.core.workflow_task.is_none() {
         return Err(Rejection::invalid(format!(
             "Can only reset workflow to event ID in range [WorkflowTaskScheduled +1, WorkflowTaskStarted + 1]: {finish}"
@@ -176,7 +183,7 @@ fn created(
     base: &State,
     run_id: Uuid,
     request: &ResetWorkflowExecutionRequest,
-    now: &Now,
+    time: Timestamp,
 ) -> Created {
     let up_to = request.workflow_task_finish_event_id - 1;
     let start = &base.core.start;
@@ -200,7 +207,7 @@ fn created(
         namespace: start.namespace.to_string(),
         taken_messages: inherited.map(|(id, _)| id.to_string()).collect(),
         reset: Some(ResetFrom {
-            time: now.time.0,
+            time: time.0,
             request_id: request.request_id.clone(),
             origins,
         }),

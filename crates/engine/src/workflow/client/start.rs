@@ -24,7 +24,7 @@ use crate::Env;
 use crate::deployment::normalised;
 use crate::ids::Now;
 use crate::rejection::Rejection;
-use crate::time::{duration, wire};
+use crate::time::{Timestamp, duration, wire};
 use crate::workflow::input::{StartChild, StartScheduled, Watcher};
 use crate::workflow::open::{self, Opening};
 use crate::workflow::peer;
@@ -337,6 +337,7 @@ fn start_part(request: SignalWithStartWorkflowExecutionRequest) -> StartWorkflow
         links: request.links,
         versioning_override: request.versioning_override,
         priority: request.priority,
+        time_skipping_config: request.time_skipping_config,
         ..StartWorkflowExecutionRequest::default()
     }
 }
@@ -544,7 +545,10 @@ pub(crate) fn json_string(text: &str) -> Payload {
 fn open_new(wish: Wish, run_id: Option<Uuid>, now: &mut Now, env: Env<'_>) -> StartOutcome {
     let run_id = run_id.unwrap_or_else(|| now.run_id());
     let request = wish.start;
-    let backoff = first_backoff(&request, now);
+    let child = wish.child.as_deref();
+    let inherited = child.and_then(|c| c.initiated.time_skipping_state_propagation.as_ref());
+    let time = now.time.after(open::ahead(inherited));
+    let backoff = first_backoff(&request, time);
     let awaits_parent = wish.child.is_some();
     let eager = request.request_eager_execution
         && backoff.is_zero()
@@ -568,7 +572,7 @@ fn open_new(wish: Wish, run_id: Option<Uuid>, now: &mut Now, env: Env<'_>) -> St
             run_id,
             backoff,
             eager,
-            now,
+            time,
             env,
         ),
     };
@@ -611,13 +615,12 @@ fn open_new(wish: Wish, run_id: Option<Uuid>, now: &mut Now, env: Env<'_>) -> St
 }
 
 /// How long the first workflow task waits: for the asked delay, or for the cron's next time.
-fn first_backoff(request: &StartWorkflowExecutionRequest, now: &Now) -> Duration {
+fn first_backoff(request: &StartWorkflowExecutionRequest, now: Timestamp) -> Duration {
     let delay = duration(request.workflow_start_delay.as_ref());
     if !delay.is_zero() {
         return delay;
     }
-    crate::workflow::chain::cron_backoff(&request.cron_schedule, now.time, now.time)
-        .unwrap_or_default()
+    crate::workflow::chain::cron_backoff(&request.cron_schedule, now, now).unwrap_or_default()
 }
 
 fn started_attributes(
@@ -626,7 +629,7 @@ fn started_attributes(
     run_id: Uuid,
     backoff: Duration,
     eager: bool,
-    now: &Now,
+    now: Timestamp,
     env: Env<'_>,
 ) -> WorkflowExecutionStartedEventAttributes {
     let execution_timeout = duration(request.workflow_execution_timeout.as_ref());
@@ -668,7 +671,7 @@ fn started_attributes(
         retry_policy: request.retry_policy,
         attempt: 1,
         workflow_execution_expiration_time: (!execution_timeout.is_zero())
-            .then(|| now.time.after(execution_timeout).after(backoff).to_proto()),
+            .then(|| now.after(execution_timeout).after(backoff).to_proto()),
         cron_schedule: request.cron_schedule,
         first_workflow_task_backoff: Some(wire(backoff)),
         memo: request.memo,
@@ -679,6 +682,9 @@ fn started_attributes(
         root_workflow_execution: child.map(|c| c.root.clone()),
         priority: request.priority,
         eager_execution_accepted: eager,
+        time_skipping_config: request.time_skipping_config,
+        time_skipping_state_propagation: child
+            .and_then(|c| c.initiated.time_skipping_state_propagation),
         versioning_override: request.versioning_override.as_ref().and_then(normalised),
         ..WorkflowExecutionStartedEventAttributes::default()
     };

@@ -1,7 +1,7 @@
 //! UpdateWorkflowExecutionOptions (behaviour, section 6.9): the worker version and the priority of a run, field by
-//! field. No workflow task follows.
+//! field, and how it skips time. No workflow task follows.
 
-use proto::temporal::api::common::v1::Priority;
+use proto::temporal::api::common::v1::{Priority, TimeSkippingConfig};
 use proto::temporal::api::history::v1::WorkflowExecutionOptionsUpdatedEventAttributes;
 use proto::temporal::api::history::v1::history_event::Attributes;
 use proto::temporal::api::workflow::v1::WorkflowExecutionOptions;
@@ -13,6 +13,9 @@ use crate::workflow::state::State;
 use crate::workflow::step::{Extras, Step};
 use crate::workflow::transition::{Reply, Transition};
 use crate::workflow::versioning;
+
+/// The path of time skipping, which is set as a whole.
+const TIME_SKIPPING: &str = "time_skipping_config";
 
 pub(crate) fn update(
     mut step: Step<'_>,
@@ -26,7 +29,7 @@ pub(crate) fn update(
     let paths = paths.unwrap_or_default();
     match apply(&mut step, &given, &paths, &request.identity) {
         Ok((options, changed)) => {
-            let time = changed.then_some(step.now.time);
+            let time = changed.then_some(step.time());
             step.done(Reply::WorkflowOptions(Box::new(options), time))
         }
         Err(rejection) => step.reject(rejection),
@@ -43,7 +46,15 @@ pub(crate) fn apply(
     let before = options(step.state);
     let merged = merged(before.clone(), given, paths)
         .map_err(|cause| Rejection::invalid(format!("error applying update_options: {cause}")))?;
-    if merged == before {
+    // Each fast-forward counts, also to the same place: its target is found anew.
+    let skips = |options: &WorkflowExecutionOptions| options.time_skipping_config.clone();
+    let forward = |it: TimeSkippingConfig| it.fast_forward_config.is_some();
+    let named = paths
+        .iter()
+        .any(|path| field_mask::snake(path) == TIME_SKIPPING);
+    let time_skipping_config_updated =
+        skips(&merged) != skips(&before) || (named && skips(given).is_some_and(forward));
+    if merged == before && !time_skipping_config_updated {
         return Ok((merged, false));
     }
     if merged.versioning_override != before.versioning_override {
@@ -60,6 +71,8 @@ pub(crate) fn apply(
                 versioning_override: merged.versioning_override.clone(),
                 priority,
                 identity: identity.to_owned(),
+                time_skipping_config: skips(&merged),
+                time_skipping_config_updated,
                 ..WorkflowExecutionOptionsUpdatedEventAttributes::default()
             },
         ),
@@ -73,7 +86,11 @@ fn options(state: &State) -> WorkflowExecutionOptions {
     WorkflowExecutionOptions {
         versioning_override: state.versioning_override().cloned(),
         priority: state.priority().cloned(),
-        ..WorkflowExecutionOptions::default()
+        time_skipping_config: state
+            .core
+            .time_skipping
+            .as_ref()
+            .and_then(|own| own.config.clone()),
     }
 }
 
@@ -108,8 +125,10 @@ fn merged(
             "priority.fairness_weight" => {
                 into.priority.get_or_insert_default().fairness_weight = given.fairness_weight;
             }
-            // Time is not skipped here.
-            "time_skipping_config" => {}
+            TIME_SKIPPING => {
+                into.time_skipping_config
+                    .clone_from(&from.time_skipping_config);
+            }
             path if path.starts_with("versioning_override.") => {
                 return Err("versioning_override doesn't support partial updates");
             }

@@ -13,6 +13,7 @@ use super::{BadCommand, Context, check_blob, size};
 use crate::time::{duration, is_negative, wire};
 use crate::workflow::open::{self, normal_queue};
 use crate::workflow::step::{Extras, Step};
+use crate::workflow::time_skipping;
 use crate::{cron, retry};
 
 const CAUSE: Cause = Cause::BadStartChildExecutionAttributes;
@@ -168,7 +169,11 @@ fn initiated(
         }
         None => None,
     };
+    let (time_skipping_config, time_skipping_state_propagation) =
+        time_skipping::for_child(step.state);
     Ok(StartChildWorkflowExecutionInitiatedEventAttributes {
+        time_skipping_config,
+        time_skipping_state_propagation,
         namespace: step.env.namespace.name.to_string(),
         namespace_id: step.env.namespace.id.to_string(),
         workflow_id: a.workflow_id,

@@ -123,6 +123,7 @@ fn start_child(state: &State, seq: u64, id: EventId) -> Option<Send> {
         memo: a.memo.clone(),
         search_attributes: a.search_attributes.clone(),
         header: a.header.clone(),
+        time_skipping_config: a.time_skipping_config.clone(),
         user_metadata: child.user_metadata.as_deref().cloned(),
         priority: priority::in_effect(a.priority.as_ref(), state),
         ..StartWorkflowExecutionRequest::default()

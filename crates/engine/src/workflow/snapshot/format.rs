@@ -21,6 +21,7 @@ use super::nexus::{CallbackEntry, NexusOperationEntry};
 use super::pending::{
     ActivityEntry, ChildEntry, OutboxMessage, PauseFields, WorkflowTaskFields, span,
 };
+use super::time_skipping::TimeSkippingFields;
 use super::versioning::VersioningFields;
 use crate::time::Timestamp;
 use crate::workflow::record::{Created, Sticky};
@@ -128,6 +129,8 @@ struct CoreFields {
     priority: Option<Priority>,
     #[prost(message, optional, tag = "50")]
     versioning: Option<VersioningFields>,
+    #[prost(message, optional, tag = "51")]
+    time_skipping: Option<TimeSkippingFields>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -410,6 +413,7 @@ impl CoreFields {
             worker_version: core.worker_version.as_deref().cloned(),
             reset_points: core.reset_points.to_vec(),
             versioning: core.versioning.as_deref().map(VersioningFields::of),
+            time_skipping: core.time_skipping.as_deref().map(TimeSkippingFields::of),
             parent_asked_at: core.parent_asked_at.0,
             pause: core.pause.as_deref().map(PauseFields::of),
             buffered_pauses: core.buffered_pauses,
@@ -464,6 +468,9 @@ impl CoreFields {
         core.versioning = self
             .versioning
             .map(|fields| Arc::new(fields.into_versioning()));
+        core.time_skipping = self
+            .time_skipping
+            .map(|fields| Arc::new(fields.into_time_skipping()));
         core.parent_asked_at = Timestamp(self.parent_asked_at);
         core.pause = self.pause.map(|pause| Arc::new(pause.into_pause()));
         core.buffered_pauses = self.buffered_pauses;

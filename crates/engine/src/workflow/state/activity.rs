@@ -144,6 +144,11 @@ impl Activity {
         self.started.is_none() && !self.closing && self.pause.is_none() && !self.held
     }
 
+    /// Whether it waits for the time of another attempt.
+    pub(crate) fn backs_off(&self) -> bool {
+        self.attempt > 1 && self.may_start()
+    }
+
     /// Its queue's name.
     pub fn task_queue(&self) -> &str {
         let queue = self.scheduled.task_queue.as_ref();

@@ -120,12 +120,15 @@ impl State {
             }
             A::WorkflowExecutionOptionsUpdatedEventAttributes(a) => {
                 self.note_request_id(&a.attached_request_id, event.event_type, event.event_id);
-                self.options_updated(a);
+                self.options_updated(a, event_time(event), false);
                 self.register_callbacks(
                     &a.attached_completion_callbacks,
                     &a.attached_request_id,
                     event_time(event),
                 );
+            }
+            A::WorkflowExecutionTimeSkippingTransitionedEventAttributes(a) => {
+                self.time_skipping_transitioned(a, event_time(event));
             }
             A::WorkflowExecutionPausedEventAttributes(a) => self.pause_recorded(event, a),
             A::WorkflowExecutionUnpausedEventAttributes(_) => self.unpause_recorded(),

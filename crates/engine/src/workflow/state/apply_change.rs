@@ -159,7 +159,7 @@ impl State {
             }
             Some(A::WorkflowExecutionOptionsUpdatedEventAttributes(a)) => {
                 self.note_request_id(&a.attached_request_id, event.event_type, 0);
-                self.options_updated(a);
+                self.options_updated(a, event_time(event), true);
                 self.register_callbacks(
                     &a.attached_completion_callbacks,
                     &a.attached_request_id,

@@ -140,8 +140,14 @@ impl State {
     }
 
     /// The run's options change: at once, and once more, to no effect, when the event leaves the buffer.
-    pub(super) fn options_updated(&mut self, a: &WorkflowExecutionOptionsUpdatedEventAttributes) {
+    pub(super) fn options_updated(
+        &mut self,
+        a: &WorkflowExecutionOptionsUpdatedEventAttributes,
+        time: Timestamp,
+        buffered: bool,
+    ) {
         self.version_options_updated(a);
+        self.time_skipping_updated(a, time, buffered);
         if let Some(priority) = &a.priority {
             self.core.priority = Some(Arc::new(priority.clone()));
         }

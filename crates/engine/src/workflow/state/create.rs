@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::apply::event_time;
 use super::table::Table;
+use super::time_skipping::TimeSkipping;
 use super::versioning::Versioning;
 use super::{Core, FirstTask, Start, State, Volatile};
 use crate::time::{Timestamp, duration};
@@ -78,6 +79,7 @@ impl State {
             buffered_pauses: 0,
             paused_activities: 0,
             versioning: Versioning::started(&attributes),
+            time_skipping: TimeSkipping::started(&attributes, original_time),
             reset_points: Arc::new(
                 attributes
                     .prev_auto_reset_points

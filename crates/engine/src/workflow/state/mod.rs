@@ -13,6 +13,7 @@ pub mod journal;
 pub mod nexus_operation;
 pub mod outbox;
 pub mod table;
+pub mod time_skipping;
 pub mod timer;
 pub mod update;
 pub mod versioning;
@@ -42,6 +43,7 @@ use external::{ExternalCancel, ExternalSignal};
 use nexus_operation::NexusOperation;
 use outbox::OutboxEntry;
 use table::Table;
+use time_skipping::TimeSkipping;
 use timer::UserTimer;
 use update::{AdmittedUpdate, CompletedUpdate, PendingUpdate};
 use workflow_task::{PendingWorkflowTask, Sticky};
@@ -187,6 +189,8 @@ pub struct Core {
     pub reset_points: Arc<Vec<proto::temporal::api::workflow::v1::ResetPointInfo>>,
     /// The run's version; none for one that never met versioning.
     pub versioning: Option<Arc<versioning::Versioning>>,
+    /// How far its own time is ahead; none for a run that never met time skipping.
+    pub time_skipping: Option<Arc<TimeSkipping>>,
 }
 
 /// Why a workflow task did not complete, as `TemporalReportedProblems` shows it.
@@ -283,7 +287,7 @@ impl State {
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let callback = self.callbacks.first_due().map(|(at, _)| at);
         if !self.is_open() {
-            return callback;
+            return callback.map(|at| self.clock_time(at));
         }
         let core = &self.core;
         let delayed = match core.first_task {
@@ -302,10 +306,14 @@ impl State {
             self.activities.first_due().map(|(at, _)| at),
             self.timers.first_due().map(|(at, _)| at),
             self.nexus_operations.first_due().map(|(at, _)| at),
+            core.time_skipping
+                .as_ref()
+                .and_then(|own| own.pending_fast_forward()),
         ]
         .into_iter()
         .flatten()
         .min()
+        .map(|at| self.clock_time(at))
     }
 
     /// When a child that still waits for its parent asks it; `None` while it has asked. Its outbox holds
@@ -331,6 +339,7 @@ impl State {
 
     /// Whether somebody is at work for this run, or should be: a worker, or who takes its messages.
     pub fn is_at_work(&self, now: Timestamp) -> bool {
+        let now = self.own_time(now);
         let is_waiting = |activity: &Activity| {
             activity.started.is_none()
                 && (activity.held || activity.pause.is_some() || activity.scheduled_time > now)

@@ -147,6 +147,7 @@ impl Step<'_> {
         let task_queue = self.state.core.start.task_queue.clone();
         let priority = priority::for_matching(self.state.priority());
         let directive = self.state.directive();
+        let ahead = self.state.ahead();
         let Some(task) = &mut self.state.core.workflow_task else {
             return;
         };
@@ -160,7 +161,7 @@ impl Step<'_> {
                 sticky_queue: sticky.map(|s| s.queue.clone()),
                 scheduled_event_id: task.scheduled_event_id,
                 attempt: task.attempt,
-                scheduled_time: task.scheduled_time,
+                scheduled_time: task.scheduled_time.before(ahead),
                 priority,
                 directive,
             }));

@@ -113,7 +113,14 @@ pub(super) fn nothing_is_forgotten(
     if !state.is_open() {
         return match state.next_deadline() {
             None => Ok(()),
-            at if at == state.callbacks.first_due().map(|(at, _)| at) => Ok(()),
+            at if at
+                == state
+                    .callbacks
+                    .first_due()
+                    .map(|(at, _)| state.clock_time(at)) =>
+            {
+                Ok(())
+            }
             Some(at) => Err(format!("closed, and due at {at:?}")),
         };
     }

@@ -101,6 +101,7 @@ impl Dice {
             line += &self.maybe(8, &["cron=\"* * * * *\""]);
         }
         line += &self.maybe(20, &["retry=(attempts=2)", "retry=(initial=2s)"]);
+        line += &self.maybe(10, &["skips", "skips max-skips=2", "skips forward=40s"]);
         line += &self.maybe(
             30,
             &[
@@ -166,6 +167,11 @@ impl Dice {
                 "mask=versioning_override+priority.priority_key",
             ]);
             return format!("update-options wf={label} {mask} {}", self.pick(&what));
+        }
+        if self.chance(10) {
+            let what = ["skips", "skips forward=3s", "skips=off", ""];
+            let what = self.pick(&what);
+            return format!("update-options wf={label} mask=time_skipping_config {what}");
         }
         if self.chance(30) {
             let verb = self.pick(&["pause", "unpause", "unpause"]);

@@ -90,7 +90,7 @@ pub(super) fn workflow_options(words: &mut Words) -> WorkflowExecutionOptions {
     WorkflowExecutionOptions {
         priority,
         versioning_override: version_override(words),
-        ..WorkflowExecutionOptions::default()
+        time_skipping_config: requests::time_skipping(words),
     }
 }
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use proto::temporal::api::common::v1::{
-    Memo, Payload, Payloads, RetryPolicy, SearchAttributes, WorkflowType,
+    FastForwardConfig, Memo, Payload, Payloads, RetryPolicy, SearchAttributes, TimeSkippingConfig,
+    WorkflowType,
 };
 use proto::temporal::api::enums::v1::{
     QueryRejectCondition, WorkflowIdConflictPolicy, WorkflowIdReusePolicy, WorkflowTaskFailedCause,
@@ -45,6 +46,7 @@ pub(super) fn start(words: &mut Words) -> StartWorkflowExecutionRequest {
         request_eager_execution: words.flag("eager"),
         workflow_start_delay: words.wire_span("delay"),
         versioning_override: version_override(words),
+        time_skipping_config: time_skipping(words),
         on_conflict_options: attach.then(|| OnConflictOptions {
             attach_request_id: true,
             attach_completion_callbacks,
@@ -52,6 +54,23 @@ pub(super) fn start(words: &mut Words) -> StartWorkflowExecutionRequest {
         }),
         ..StartWorkflowExecutionRequest::default()
     }
+}
+
+/// `skips forward=30s max-skips=2 alone`: a run that skips time; `skips=off`: one that does not.
+pub(super) fn time_skipping(words: &mut Words) -> Option<TimeSkippingConfig> {
+    let off = words.text("skips").is_some();
+    let forward = words.wire_span("forward");
+    let max = words.number("max-skips").unwrap_or(200);
+    let alone = words.flag("alone");
+    (words.flag("skips") || off).then(|| TimeSkippingConfig {
+        enabled: !off,
+        fast_forward_config: forward.map(|duration| FastForwardConfig {
+            id: "f".to_owned(),
+            duration: Some(duration),
+        }),
+        disable_propagation: alone,
+        max_session_skip_count: i32::try_from(max).expect("a small number"),
+    })
 }
 
 /// `SignalWithStartWorkflowExecution`, as the frontend leaves it after validation.

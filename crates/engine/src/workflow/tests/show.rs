@@ -338,6 +338,21 @@ impl<'a> Show<'a> {
                 out += &(line.0 + "\n");
             }
         }
+        let extended = described.workflow_extended_info.as_ref();
+        if let Some(skipping) = extended.and_then(|it| it.time_skipping_info.as_ref()) {
+            let mut line = Line("time".to_owned());
+            let time = skipping.current_time.as_ref().map(Timestamp::from_proto);
+            line.text("now", &since(self.now, time.unwrap_or_default()));
+            let config = skipping.effective_config.as_ref();
+            line.flag("skips", config.is_some_and(|config| config.enabled));
+            line.id("skipped", i64::from(skipping.current_session_skip_count));
+            if let Some(forward) = &skipping.fast_forward_info {
+                let target = forward.target_time.as_ref().map(Timestamp::from_proto);
+                line.text("forward-to", &since(self.now, target.unwrap_or_default()));
+                line.flag("completed", forward.has_completed);
+            }
+            out += &(line.0 + "\n");
+        }
         if let Some(task) = &described.pending_workflow_task {
             let _ = writeln!(
                 out,

@@ -2,7 +2,9 @@
 //! shown: the audit checks them.
 
 use proto::temporal::api::activity::v1::ActivityOptions;
-use proto::temporal::api::common::v1::{Priority, RetryPolicy};
+use proto::temporal::api::common::v1::{
+    Priority, RetryPolicy, TimeSkippingConfig, TimeSkippingStatePropagation,
+};
 use proto::temporal::api::enums::v1::{
     CancelExternalWorkflowExecutionFailedCause as CancelFailed, ContinueAsNewInitiator,
     SignalExternalWorkflowExecutionFailedCause as SignalFailed,
@@ -18,10 +20,10 @@ use proto::temporal::api::history::v1::{
 use proto::temporal::api::workflow::v1::VersioningOverride;
 use proto::temporal::api::workflow::v1::versioning_override::Override;
 
-use super::script::spelled;
+use super::script::{since, spelled};
 use super::show::{Line, payload_text, version};
 use super::updates;
-use crate::time::duration;
+use crate::time::{Timestamp, duration};
 use crate::workflow::command::camel;
 
 /// Adds what matters.
@@ -132,6 +134,17 @@ pub(super) fn attributes(line: &mut Line, event: &HistoryEvent) {
             workflow_options(line, a.versioning_override.as_ref(), a.priority.as_ref());
             line.flag("no-override", a.unset_versioning_override);
             line.id("callbacks", a.attached_completion_callbacks.len() as i64);
+            if a.time_skipping_config_updated {
+                time_skipping(line, a.time_skipping_config.as_ref(), None);
+            }
+        }
+        A::WorkflowExecutionTimeSkippingTransitionedEventAttributes(a) => {
+            let time = event.event_time.as_ref().map(Timestamp::from_proto);
+            let target = a.target_time.as_ref().map(Timestamp::from_proto);
+            if let (Some(time), Some(target)) = (time, target) {
+                line.text("by", &since(time, target)[1..]);
+            }
+            line.flag("fast-forward-over", a.disabled_after_fast_forward);
         }
         A::WorkflowExecutionUpdateAdmittedEventAttributes(a) => {
             let meta = a.request.iter().filter_map(|r| r.meta.as_ref()).next();
@@ -289,7 +302,30 @@ fn children(line: &mut Line, attributes: &A) {
     }
 }
 
+/// How a run skips time, and what it has of another.
+fn time_skipping(
+    line: &mut Line,
+    config: Option<&TimeSkippingConfig>,
+    inherited: Option<&TimeSkippingStatePropagation>,
+) {
+    if let Some(config) = config {
+        line.text("skips", if config.enabled { "on" } else { "off" });
+        let forward = config.fast_forward_config.as_ref();
+        line.span("forward", forward.and_then(|it| it.duration.as_ref()));
+    }
+    if let Some(inherited) = inherited {
+        line.span("ahead", inherited.initial_skipped_duration.as_ref());
+        line.id("skipped", i64::from(inherited.initial_skip_count));
+        line.flag("forwards", inherited.fast_forward_target_time.is_some());
+    }
+}
+
 fn started(line: &mut Line, a: &WorkflowExecutionStartedEventAttributes) {
+    time_skipping(
+        line,
+        a.time_skipping_config.as_ref(),
+        a.time_skipping_state_propagation.as_ref(),
+    );
     line.text("pinned", &version(a.inherited_pinned_version.as_ref()));
     if let Some(info) = &a.inherited_auto_upgrade_info {
         line.text(

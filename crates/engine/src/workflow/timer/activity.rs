@@ -22,7 +22,7 @@ enum Due {
 }
 
 pub(super) fn fire_due(step: &mut Step<'_>) {
-    let now = step.now.time;
+    let now = step.time();
     // Each turn takes one thing out of what is due: an offer, a retry, a close.
     while let Some((at, id)) = step.state.activities.first_due() {
         if at > now {

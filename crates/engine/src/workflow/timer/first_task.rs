@@ -7,7 +7,7 @@ use crate::workflow::step::Step;
 
 pub(super) fn release(step: &mut Step<'_>) {
     if let FirstTask::Delayed(at) = step.state.core.first_task
-        && at <= step.now.time
+        && at <= step.time()
     {
         // One that exists for an update is the first one now.
         if step.state.core.workflow_task.is_some() {
@@ -19,7 +19,7 @@ pub(super) fn release(step: &mut Step<'_>) {
     if step
         .state
         .ask_parent_at()
-        .is_some_and(|at| at <= step.now.time)
+        .is_some_and(|at| at <= step.time())
     {
         step.change(ChangeKind::ParentAsked(true));
     }

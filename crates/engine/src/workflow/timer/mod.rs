@@ -9,12 +9,14 @@ mod user_timer;
 mod workflow_task;
 
 use super::step::Step;
+use super::time_skipping;
 use super::transition::{Reply, Transition};
 use crate::rejection::Rejection;
 
 /// Fires everything that is due.
 pub(crate) fn fire(mut step: Step<'_>) -> Result<Transition, Rejection> {
     if step.state.is_open() && !run::time_out(&mut step) {
+        time_skipping::end_fast_forward(&mut step);
         first_task::release(&mut step);
         activity::fire_due(&mut step);
         user_timer::fire_due(&mut step);

@@ -4,7 +4,7 @@ use crate::workflow::nexus;
 use crate::workflow::step::Step;
 
 pub(super) fn fire_operations(step: &mut Step<'_>) {
-    let now = step.now.time;
+    let now = step.time();
     // Each turn takes one thing out of what is due: a request under way, a result.
     while let Some((at, id)) = step.state.nexus_operations.first_due() {
         if at > now {
@@ -17,7 +17,7 @@ pub(super) fn fire_operations(step: &mut Step<'_>) {
 
 /// Callbacks outlive their execution's end.
 pub(super) fn fire_callbacks(step: &mut Step<'_>) {
-    let now = step.now.time;
+    let now = step.time();
     while let Some((at, index)) = step.state.callbacks.first_due() {
         if at > now {
             break;

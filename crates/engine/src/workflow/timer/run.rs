@@ -12,7 +12,7 @@ use crate::workflow::step::Step;
 
 /// Closes a run whose time is up. Returns whether it did.
 pub(super) fn time_out(step: &mut Step<'_>) -> bool {
-    let now = step.now.time;
+    let now = step.time();
     let due = |at: Option<crate::time::Timestamp>| at.is_some_and(|at| at <= now);
     let chain_over = due(step.state.core.execution_deadline);
     if !chain_over && !due(step.state.core.run_deadline) {

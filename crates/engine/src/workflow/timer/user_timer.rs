@@ -6,7 +6,7 @@ use proto::temporal::api::history::v1::history_event::Attributes;
 use crate::workflow::step::{Extras, Step};
 
 pub(super) fn fire_due(step: &mut Step<'_>) {
-    let now = step.now.time;
+    let now = step.time();
     let mut fired = false;
     while let Some((at, timer_id)) = step.state.timers.first_due() {
         if at > now {

@@ -10,7 +10,7 @@ use crate::workflow::worker::workflow_task_completed::time_out_started;
 use crate::workflow::worker::workflow_task_failed;
 
 pub(super) fn time_out(step: &mut Step<'_>) {
-    let now = step.now.time;
+    let now = step.time();
     let Some(task) = &step.state.core.workflow_task else {
         return;
     };

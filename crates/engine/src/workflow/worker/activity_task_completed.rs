@@ -41,7 +41,7 @@ pub(crate) fn complete(
         // Completed by id before any worker had it: history still shows a start.
         let started = ActivityStarted {
             scheduled_event_id: id,
-            time: step.now.time.0,
+            time: step.time().0,
             identity: identity.clone(),
             request_id: String::new(),
         };

@@ -68,7 +68,7 @@ pub(crate) fn decide(step: &Step<'_>, id: EventId, failure: &Failure) -> Decisio
         cancel_requested: activity.cancel_requested_event_id != 0,
         expires_at_ns: activity.expires_at().map(|at| at.0),
     };
-    let decision = retry::decide_activity(attempt, failure, step.now.time.0);
+    let decision = retry::decide_activity(attempt, failure, step.time().0);
     // Neither attempts nor time run out for a paused one: it waits for its operator (section 5.6).
     match decision {
         Decision::NoRetry(RetryState::MaximumAttemptsReached | RetryState::Timeout)
@@ -98,7 +98,7 @@ pub(crate) fn retry_after(
     else {
         return;
     };
-    let now = step.now.time;
+    let now = step.time();
     step.change(ChangeKind::ActivityRetried(Box::new(ActivityRetried {
         scheduled_event_id: id,
         attempt: attempt.saturating_add(1),

@@ -40,7 +40,7 @@ pub(crate) fn heartbeat(
         activity_paused: activity.is_some_and(|a| a.pause.is_some()),
         activity_reset: activity.is_some_and(|a| a.reset),
     };
-    let time = step.now.time.0;
+    let time = step.time().0;
     step.change(ChangeKind::ActivityHeartbeat(ActivityHeartbeat {
         scheduled_event_id: id,
         time,

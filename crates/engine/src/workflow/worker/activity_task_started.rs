@@ -34,7 +34,7 @@ pub(crate) fn start(
         return step.reject(Rejection::TaskGone);
     };
     let stale = activity.attempt != claim.attempt || activity.stamp != claim.stamp;
-    if stale || activity.scheduled_time > step.now.time {
+    if stale || activity.scheduled_time > step.time() {
         return step.reject(Rejection::TaskGone);
     }
     if let Some(started) = &activity.started {
@@ -77,7 +77,7 @@ pub(crate) fn eager(
 fn record(step: &mut Step<'_>, id: EventId, identity: &str, request_id: &str) {
     step.change(ChangeKind::ActivityStarted(ActivityStarted {
         scheduled_event_id: id,
-        time: step.now.time.0,
+        time: step.time().0,
         identity: identity.to_owned(),
         request_id: request_id.to_owned(),
     }));
