@@ -17,6 +17,7 @@ start_reference() {
         -p "$port" --http-port "$((port + 1))" \
         --dynamic-config-value frontend.WorkflowPauseEnabled=true \
         --dynamic-config-value history.enableStandaloneActivityOperatorCommands=true \
+        --dynamic-config-value frontend.WorkflowTimeSkippingEnabled=true \
         --dynamic-config-value "component.nexusoperations.callback.endpoint.template=\"$callback\"" \
         >"$logs/reference" 2>&1 &
     servers+=($!)
@@ -25,7 +26,8 @@ start_reference() {
 # start_ours PORT: the newest debug build in memory, its HTTP port the next one.
 start_ours() {
     (cd "$root" && cargo build --quiet --package steadfast)
-    "$root/target/debug/steadfast" dev --in-memory --port "$1" --http-port "$(($1 + 1))" >"$logs/ours" 2>&1 &
+    "$root/target/debug/steadfast" dev --in-memory --port "$1" --http-port "$(($1 + 1))" \
+        --dynamic-config-value frontend.WorkflowTimeSkippingEnabled=true >"$logs/ours" 2>&1 &
     servers+=($!)
 }
 
