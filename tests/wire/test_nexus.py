@@ -423,3 +423,13 @@ def test_links_of_the_handler(w, ep):
     (found,) = w.wait_for("NexusOperationStarted").links
     assert found.workflow_event.workflow_id == "other"
     assert found.workflow_event.event_ref.event_id == 1
+
+
+def test_thirty_operations_at_a_time(w, ep):
+    limit = "workflow has reached the pending nexus operation limit of 30 for this namespace"
+    w.start()
+    task = w.poll()
+    with refused("INVALID_ARGUMENT", f"PendingNexusOperationsLimitExceeded: {limit}"):
+        w.complete(task, *[nexus.schedule(ep) for _ in range(31)])
+    w.complete(w.poll(), *[nexus.schedule(ep) for _ in range(30)])
+    assert len(w.describe().pending_nexus_operations) == 30

@@ -28,6 +28,7 @@ pub mod ids;
 pub mod limits;
 pub mod matching;
 pub mod nexus;
+pub mod nexus_operation;
 pub mod rejection;
 pub mod retry;
 pub mod schedule;

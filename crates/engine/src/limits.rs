@@ -108,7 +108,7 @@ impl Default for Limits {
             pending_children_max: 2000,
             pending_signals_max: 2000,
             pending_cancel_requests_max: 2000,
-            pending_nexus_operations_max: 2000,
+            pending_nexus_operations_max: 30,
             callbacks_max: 2000,
             callback_addresses: Vec::new(),
             signals_per_execution_max: 10_000,

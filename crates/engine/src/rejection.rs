@@ -99,6 +99,22 @@ pub enum Rejection {
         /// The id asked for.
         activity_id: String,
     },
+    /// A standalone Nexus operation's id is in use, or may not be used again.
+    #[error(
+        "nexus operation execution already started: request_id={start_request_id}, run_id={run_id}"
+    )]
+    NexusOperationAlreadyStarted {
+        /// Request id that started the one in the way.
+        start_request_id: String,
+        /// The run in the way.
+        run_id: Uuid,
+    },
+    /// No standalone Nexus operation has this id.
+    #[error("operation not found for ID: {operation_id}")]
+    NexusOperationNotFound {
+        /// The id asked for.
+        operation_id: String,
+    },
     /// A schedule of this id lives.
     #[error("schedule {schedule_id:?} is already registered")]
     ScheduleExists {

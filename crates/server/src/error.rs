@@ -178,6 +178,7 @@ impl From<Rejection> for WireError {
             | Rejection::UpdateAborted
             | Rejection::UpdateNotFound { .. }
             | Rejection::StandaloneActivityNotFound { .. }
+            | Rejection::NexusOperationNotFound { .. }
             | Rejection::TaskGone => Self::not_found(message),
             Rejection::AlreadyExists(_) => Self::new(Code::AlreadyExists, message),
             Rejection::UpdateWithStart(of_update) => (*of_update).into(),
@@ -198,6 +199,15 @@ impl From<Rejection> for WireError {
                 run_id,
             } => Self::new(Code::AlreadyExists, message).with(
                 &details::ActivityExecutionAlreadyStartedFailure {
+                    start_request_id,
+                    run_id: run_id.to_string(),
+                },
+            ),
+            Rejection::NexusOperationAlreadyStarted {
+                start_request_id,
+                run_id,
+            } => Self::new(Code::AlreadyExists, message).with(
+                &details::NexusOperationExecutionAlreadyStartedFailure {
                     start_request_id,
                     run_id: run_id.to_string(),
                 },
@@ -325,6 +335,24 @@ mod tests {
                 "6",
                 "activity execution already started",
                 detail("ActivityExecutionAlreadyStartedFailure"),
+            ),
+            (
+                Rejection::NexusOperationAlreadyStarted {
+                    start_request_id: "r".into(),
+                    run_id: Uuid::nil(),
+                },
+                "6",
+                "nexus operation execution already started: request_id=r, \
+                 run_id=00000000-0000-0000-0000-000000000000",
+                detail("NexusOperationExecutionAlreadyStartedFailure"),
+            ),
+            (
+                Rejection::NexusOperationNotFound {
+                    operation_id: "o".into(),
+                },
+                "5",
+                "operation not found for ID: o",
+                detail("NotFoundFailure"),
             ),
             (
                 Rejection::QueryFailed {

@@ -11,7 +11,8 @@ use super::{Effect, IndexRow, JournalError, Kind, Peer, PeerAnswer, Reply, Trans
 use crate::ids::{EventId, Now};
 use crate::rejection::Rejection;
 use crate::time::Timestamp;
-use crate::{Env, Namespace, activity, schedule, workflow};
+use crate::workflow::input::{NexusAnswer, NexusCompletion};
+use crate::{Env, Namespace, activity, nexus_operation, schedule, workflow};
 
 /// The state of an execution, of whatever kind.
 #[expect(
@@ -26,6 +27,8 @@ pub enum Execution {
     Activity(activity::State),
     /// A schedule.
     Schedule(Box<schedule::State>),
+    /// A standalone Nexus operation.
+    NexusOperation(Box<nexus_operation::State>),
 }
 
 /// Everything that can happen to an existing execution.
@@ -37,6 +40,8 @@ pub enum Input {
     Activity(activity::Input),
     /// For a schedule.
     Schedule(schedule::Input),
+    /// For a standalone Nexus operation.
+    NexusOperation(nexus_operation::Input),
     /// Time has passed: whatever is due, fires. Harmless when nothing is.
     Deadline,
     /// A message from another execution.
@@ -59,6 +64,38 @@ impl From<activity::Input> for Input {
     }
 }
 
+impl From<nexus_operation::Input> for Input {
+    fn from(input: nexus_operation::Input) -> Self {
+        Self::NexusOperation(input)
+    }
+}
+
+/// A handler's answer to a request about a Nexus operation, for whoever asked.
+pub fn nexus_answered(
+    kind: Kind,
+    (id, attempt, cancel): (EventId, i32, bool),
+    answer: Box<NexusAnswer>,
+) -> Input {
+    match (kind, cancel) {
+        (Kind::NexusOperation, false) => {
+            nexus_operation::Input::StartAnswered(attempt, answer).into()
+        }
+        (Kind::NexusOperation, true) => {
+            nexus_operation::Input::CancelAnswered(attempt, answer).into()
+        }
+        (_, false) => workflow::Input::NexusStartAnswered(id, attempt, answer).into(),
+        (_, true) => workflow::Input::NexusCancelAnswered(id, attempt, answer).into(),
+    }
+}
+
+/// The result of a Nexus operation, for whoever waits for it.
+pub fn completed(kind: Kind, completion: Box<NexusCompletion>) -> Input {
+    match kind {
+        Kind::NexusOperation => nexus_operation::Input::Completed(completion).into(),
+        _ => workflow::Input::NexusOperationCompleted(completion).into(),
+    }
+}
+
 impl From<schedule::Input> for Input {
     fn from(input: schedule::Input) -> Self {
         Self::Schedule(input)
@@ -72,6 +109,7 @@ impl Input {
             Self::Workflow(_) => Some(Kind::Workflow),
             Self::Activity(_) => Some(Kind::Activity),
             Self::Schedule(_) => Some(Kind::Schedule),
+            Self::NexusOperation(_) => Some(Kind::NexusOperation),
             Self::Deadline | Self::Peer(_) | Self::PeerAnswer(..) | Self::Delete => None,
         }
     }
@@ -85,6 +123,7 @@ impl Input {
             ),
             Self::Activity(input) => matches!(input, activity::Input::StartActivityTask(_)),
             Self::Schedule(_)
+            | Self::NexusOperation(_)
             | Self::Deadline
             | Self::Peer(_)
             | Self::PeerAnswer(..)
@@ -96,7 +135,7 @@ impl Input {
 /// Memory of a state with nothing pending: what was measured of a small workflow, structures and what they
 /// point to.
 const WORKFLOW_BYTES: usize = 6 << 10;
-/// Memory of a standalone activity besides its payloads.
+/// Memory of a standalone activity, or Nexus operation, besides its payloads.
 const ACTIVITY_BYTES: usize = 4 << 10;
 /// What one pending thing weighs besides its payloads.
 const PENDING_BYTES: usize = 512;
@@ -120,7 +159,9 @@ impl Execution {
                     Input::Peer(message) => workflow::Input::Peer(message),
                     Input::PeerAnswer(seq, answer) => workflow::Input::PeerAnswer(seq, answer),
                     Input::Delete => workflow::Input::Terminate(Box::new(deletion(env))),
-                    Input::Activity(_) | Input::Schedule(_) => return Err(of_another_kind()),
+                    Input::Activity(_) | Input::Schedule(_) | Input::NexusOperation(_) => {
+                        return Err(of_another_kind());
+                    }
                 };
                 workflow::handle(state, input, now, env).map(Transition::from)
             }
@@ -136,7 +177,8 @@ impl Execution {
                     Input::Peer(_)
                     | Input::PeerAnswer(..)
                     | Input::Workflow(_)
-                    | Input::Schedule(_) => {
+                    | Input::Schedule(_)
+                    | Input::NexusOperation(_) => {
                         return Err(of_another_kind());
                     }
                 };
@@ -153,12 +195,43 @@ impl Execution {
                     Input::Peer(Peer::ActionClosed(closed)) => {
                         (schedule::Input::ActionClosed(closed), true)
                     }
-                    Input::Peer(_) | Input::Workflow(_) | Input::Activity(_) => {
+                    Input::Peer(_)
+                    | Input::Workflow(_)
+                    | Input::Activity(_)
+                    | Input::NexusOperation(_) => {
                         return Err(of_another_kind());
                     }
                 };
                 let mut transition =
                     schedule::handle(state, input, now, env).map(Transition::from)?;
+                if is_message {
+                    transition.reply = Ok(Reply::PeerAnswer(PeerAnswer::Taken));
+                }
+                Ok(transition)
+            }
+            Self::NexusOperation(state) => {
+                let (input, is_message) = match input {
+                    Input::NexusOperation(input) => (input, false),
+                    Input::Deadline => (nexus_operation::Input::Deadline, false),
+                    Input::Delete => {
+                        let terminate = nexus_operation::Terminate {
+                            reason: "Delete nexus operation execution".to_owned(),
+                            ..nexus_operation::Terminate::default()
+                        };
+                        (nexus_operation::Input::Terminate(terminate), false)
+                    }
+                    Input::Peer(Peer::NexusOperationCompleted(completion)) => {
+                        (nexus_operation::Input::Completed(completion), true)
+                    }
+                    // It sends no messages, and no other is meant for it.
+                    Input::Peer(_)
+                    | Input::PeerAnswer(..)
+                    | Input::Workflow(_)
+                    | Input::Activity(_)
+                    | Input::Schedule(_) => return Err(of_another_kind()),
+                };
+                let mut transition =
+                    nexus_operation::handle(state, input, now, env).map(Transition::from)?;
                 if is_message {
                     transition.reply = Ok(Reply::PeerAnswer(PeerAnswer::Taken));
                 }
@@ -184,6 +257,8 @@ impl Execution {
             Kind::Activity => activity::load(id, run_id, snapshot, records).map(Self::Activity),
             Kind::Schedule => schedule::load(id, run_id, snapshot, records)
                 .map(|state| Self::Schedule(Box::new(state))),
+            Kind::NexusOperation => nexus_operation::load(id, run_id, snapshot, records)
+                .map(|state| Self::NexusOperation(Box::new(state))),
         }
     }
 
@@ -193,6 +268,7 @@ impl Execution {
             Self::Workflow(state) => workflow::snapshot(state),
             Self::Activity(state) => activity::snapshot(state),
             Self::Schedule(state) => Some(schedule::snapshot(state)),
+            Self::NexusOperation(state) => nexus_operation::snapshot(state),
         }
     }
 
@@ -205,6 +281,8 @@ impl Execution {
                 let sends = schedule::ready(state).into_iter();
                 sends.map(Effect::Send).collect()
             }
+            // A request that a restart forgot is due.
+            Self::NexusOperation(_) => Vec::new(),
         }
     }
 
@@ -214,6 +292,7 @@ impl Execution {
             Self::Workflow(state) => workflow::row(state, namespace),
             Self::Activity(state) => activity::row(state, namespace),
             Self::Schedule(state) => schedule::row(state, namespace),
+            Self::NexusOperation(state) => nexus_operation::row(state, namespace),
         }
     }
 
@@ -223,6 +302,7 @@ impl Execution {
             Self::Workflow(_) => Kind::Workflow,
             Self::Activity(_) => Kind::Activity,
             Self::Schedule(_) => Kind::Schedule,
+            Self::NexusOperation(_) => Kind::NexusOperation,
         }
     }
 
@@ -232,6 +312,7 @@ impl Execution {
             Self::Workflow(state) => &state.workflow_id,
             Self::Activity(state) => &state.activity_id,
             Self::Schedule(state) => &state.workflow_id,
+            Self::NexusOperation(state) => &state.operation_id,
         }
     }
 
@@ -241,6 +322,7 @@ impl Execution {
             Self::Workflow(state) => state.run_id,
             Self::Activity(state) => state.run_id,
             Self::Schedule(state) => state.run_id,
+            Self::NexusOperation(state) => state.run_id,
         }
     }
 
@@ -250,6 +332,7 @@ impl Execution {
             Self::Workflow(state) => state.namespace_id,
             Self::Activity(state) => state.namespace_id,
             Self::Schedule(state) => state.namespace_id,
+            Self::NexusOperation(state) => state.namespace_id,
         }
     }
 
@@ -259,6 +342,7 @@ impl Execution {
             Self::Workflow(state) => state.core.seq,
             Self::Activity(state) => state.core.seq,
             Self::Schedule(state) => state.core.seq,
+            Self::NexusOperation(state) => state.core.seq,
         }
     }
 
@@ -268,6 +352,7 @@ impl Execution {
             Self::Workflow(state) => state.core.next_event_id,
             Self::Activity(_) => 1,
             Self::Schedule(_) => 1,
+            Self::NexusOperation(_) => 1,
         }
     }
 
@@ -284,6 +369,7 @@ impl Execution {
             }
             Self::Activity(_) => 0,
             Self::Schedule(_) => 0,
+            Self::NexusOperation(_) => 0,
         }
     }
 
@@ -293,6 +379,7 @@ impl Execution {
             Self::Workflow(state) => state.is_open(),
             Self::Activity(state) => state.is_open(),
             Self::Schedule(state) => state.is_open(),
+            Self::NexusOperation(state) => state.is_open(),
         }
     }
 
@@ -302,6 +389,7 @@ impl Execution {
             Self::Workflow(state) => state.close_time().map(|at| state.clock_time(at)),
             Self::Activity(state) => state.close_time(),
             Self::Schedule(state) => state.ended_time(),
+            Self::NexusOperation(state) => state.close_time(),
         }
     }
 
@@ -311,6 +399,7 @@ impl Execution {
             Self::Workflow(state) => state.next_deadline(),
             Self::Activity(state) => state.next_deadline(),
             Self::Schedule(state) => state.next_deadline(),
+            Self::NexusOperation(state) => state.next_deadline(),
         }
     }
 
@@ -321,6 +410,7 @@ impl Execution {
             Self::Workflow(state) => state.wake_at(),
             Self::Activity(state) => state.wake_at(),
             Self::Schedule(state) => state.wake_at(),
+            Self::NexusOperation(state) => state.wake_at(),
         }
     }
 
@@ -331,6 +421,7 @@ impl Execution {
             Self::Workflow(state) => state.is_at_work(now),
             Self::Activity(state) => state.is_at_work(now),
             Self::Schedule(state) => !state.is_silent(),
+            Self::NexusOperation(state) => state.is_under_way(),
         }
     }
 
@@ -338,7 +429,7 @@ impl Execution {
     pub fn has_messages(&self) -> bool {
         match self {
             Self::Workflow(state) => !state.outbox.is_empty(),
-            Self::Activity(_) => false,
+            Self::Activity(_) | Self::NexusOperation(_) => false,
             Self::Schedule(state) => !state.is_silent(),
         }
     }
@@ -358,6 +449,7 @@ impl Execution {
             }
             Self::Activity(_) => false,
             Self::Schedule(_) => false,
+            Self::NexusOperation(state) => state.is_under_way(),
         }
     }
 
@@ -373,7 +465,7 @@ impl Execution {
                             .any(|(_, activity)| activity.offered))
             }
             Self::Activity(state) => state.offered,
-            Self::Schedule(_) => false,
+            Self::Schedule(_) | Self::NexusOperation(_) => false,
         }
     }
 
@@ -383,6 +475,10 @@ impl Execution {
             Self::Workflow(state) => workflow_weight(state),
             Self::Activity(state) => ACTIVITY_BYTES + 2 * prost::Message::encoded_len(&state.core),
             Self::Schedule(state) => state.weight(),
+            Self::NexusOperation(state) => {
+                let scheduled = prost::Message::encoded_len(&*state.operation.scheduled);
+                ACTIVITY_BYTES + 2 * (prost::Message::encoded_len(&state.core) + scheduled)
+            }
         }
     }
 
@@ -392,6 +488,7 @@ impl Execution {
             (Self::Workflow(one), Self::Workflow(other)) => one.same_durable(other),
             (Self::Activity(one), Self::Activity(other)) => one.same_durable(other),
             (Self::Schedule(one), Self::Schedule(other)) => one.same_durable(other),
+            (Self::NexusOperation(one), Self::NexusOperation(other)) => one.same_durable(other),
             _ => false,
         }
     }
@@ -400,8 +497,7 @@ impl Execution {
     pub fn workflow(&self) -> Option<&workflow::State> {
         match self {
             Self::Workflow(state) => Some(state),
-            Self::Activity(_) => None,
-            Self::Schedule(_) => None,
+            Self::Activity(_) | Self::Schedule(_) | Self::NexusOperation(_) => None,
         }
     }
 
@@ -409,7 +505,7 @@ impl Execution {
     pub fn schedule(&self) -> Option<&schedule::State> {
         match self {
             Self::Schedule(state) => Some(state),
-            Self::Workflow(_) | Self::Activity(_) => None,
+            Self::Workflow(_) | Self::Activity(_) | Self::NexusOperation(_) => None,
         }
     }
 
@@ -417,7 +513,27 @@ impl Execution {
     pub fn activity(&self) -> Option<&activity::State> {
         match self {
             Self::Activity(state) => Some(state),
-            Self::Workflow(_) | Self::Schedule(_) => None,
+            Self::Workflow(_) | Self::Schedule(_) | Self::NexusOperation(_) => None,
+        }
+    }
+
+    /// The standalone Nexus operation's state, if it is one.
+    pub fn nexus_operation(&self) -> Option<&nexus_operation::State> {
+        match self {
+            Self::NexusOperation(state) => Some(state),
+            Self::Workflow(_) | Self::Activity(_) | Self::Schedule(_) => None,
+        }
+    }
+
+    /// Whether it still waits for a handler's answer about this Nexus operation.
+    pub fn awaits_nexus_answer(&self, id: EventId) -> bool {
+        match self {
+            Self::Workflow(state) => {
+                let operation = state.nexus_operations.get(&id);
+                operation.is_some_and(|operation| operation.is_under_way())
+            }
+            Self::NexusOperation(state) => state.is_under_way(),
+            Self::Activity(_) | Self::Schedule(_) => false,
         }
     }
 }

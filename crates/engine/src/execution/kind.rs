@@ -14,6 +14,8 @@ pub enum Kind {
     Activity = 1,
     /// A schedule.
     Schedule = 2,
+    /// A standalone Nexus operation.
+    NexusOperation = 3,
 }
 
 impl Kind {
@@ -24,9 +26,14 @@ impl Kind {
 
     /// The kind of a number in the store; `None` for one that this version does not know.
     pub fn of(number: u8) -> Option<Self> {
-        [Self::Workflow, Self::Activity, Self::Schedule]
-            .into_iter()
-            .find(|kind| kind.number() == number)
+        [
+            Self::Workflow,
+            Self::Activity,
+            Self::Schedule,
+            Self::NexusOperation,
+        ]
+        .into_iter()
+        .find(|kind| kind.number() == number)
     }
 
     /// The division of its index rows, which keeps them out of lists of workflows.
@@ -35,6 +42,7 @@ impl Kind {
             Self::Workflow => None,
             Self::Activity => Some("TemporalActivity"),
             Self::Schedule => Some("TemporalScheduler"),
+            Self::NexusOperation => Some("TemporalNexusOperation"),
         }
     }
 }
@@ -44,6 +52,7 @@ pub fn missing(kind: u8, id: &str, run_id: Option<Uuid>) -> Rejection {
     let id = id.to_owned();
     match (Kind::of(kind), run_id) {
         (Some(Kind::Activity), _) => Rejection::StandaloneActivityNotFound { activity_id: id },
+        (Some(Kind::NexusOperation), _) => Rejection::NexusOperationNotFound { operation_id: id },
         (Some(Kind::Workflow | Kind::Schedule) | None, Some(run_id)) => Rejection::RunNotFound {
             workflow_id: id,
             run_id: run_id.to_string(),

@@ -27,7 +27,7 @@ mod door;
 mod kind;
 mod start;
 
-pub use door::{Execution, Input};
+pub use door::{Execution, Input, completed, nexus_answered};
 pub use kind::{Kind, missing};
 pub use start::{NewRun, StartInput, StartOutcome, StartReply, start, start_answer, start_message};
 
@@ -40,7 +40,7 @@ pub use crate::workflow::transition::{Effect, Reply, Send};
 use bytes::Bytes;
 
 use crate::rejection::Rejection;
-use crate::{activity, schedule, workflow};
+use crate::{activity, nexus_operation, schedule, workflow};
 
 static NO_HISTORY: Bytes = Bytes::new();
 
@@ -53,6 +53,8 @@ pub enum Record {
     Activity(activity::Record),
     /// Of a schedule.
     Schedule(schedule::Record),
+    /// Of a standalone Nexus operation.
+    NexusOperation(nexus_operation::Record),
 }
 
 impl Record {
@@ -62,6 +64,7 @@ impl Record {
             Self::Workflow(record) => record.encode(),
             Self::Activity(record) => record.encode(),
             Self::Schedule(record) => record.encode(),
+            Self::NexusOperation(record) => record.encode(),
         }
     }
 
@@ -69,7 +72,7 @@ impl Record {
     pub fn history(&self) -> &Bytes {
         match self {
             Self::Workflow(record) => &record.history,
-            Self::Activity(_) | Self::Schedule(_) => &NO_HISTORY,
+            Self::Activity(_) | Self::Schedule(_) | Self::NexusOperation(_) => &NO_HISTORY,
         }
     }
 }
@@ -114,6 +117,19 @@ impl From<workflow::Transition> for Transition {
             row_changed: transition.row_changed,
             successor: transition.successor.map(NewRun::Workflow),
             updates: transition.updates,
+        }
+    }
+}
+
+impl From<nexus_operation::Transition> for Transition {
+    fn from(transition: nexus_operation::Transition) -> Self {
+        Self {
+            record: transition.record.map(Record::NexusOperation),
+            reply: Ok(Reply::Done),
+            effects: transition.effects,
+            row_changed: transition.row_changed,
+            successor: None,
+            updates: Vec::new(),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::Env;
 use crate::ids::Now;
 use crate::rejection::Rejection;
 use crate::workflow::transition::Effect;
-use crate::{activity, schedule, workflow};
+use crate::{activity, nexus_operation, schedule, workflow};
 
 /// A request for an execution.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub enum StartInput {
     Activity(Box<StartActivityExecutionRequest>),
     /// CreateSchedule, validated.
     Schedule(Box<CreateScheduleRequest>),
+    /// StartNexusOperationExecution, validated.
+    NexusOperation(Box<nexus_operation::Start>),
 }
 
 /// An execution that did not exist before, its first record applied.
@@ -35,6 +37,8 @@ pub enum NewRun {
     Activity(Box<activity::NewRun>),
     /// A schedule.
     Schedule(Box<schedule::NewSchedule>),
+    /// A standalone Nexus operation.
+    NexusOperation(Box<nexus_operation::NewRun>),
 }
 
 /// What came of a start. Everything in it is committed together.
@@ -61,6 +65,8 @@ pub enum StartReply {
     Activity(activity::StartReply),
     /// Of a schedule: this life of it.
     Schedule(Uuid),
+    /// Of a standalone Nexus operation.
+    NexusOperation(nexus_operation::StartReply),
 }
 
 impl StartInput {
@@ -70,6 +76,7 @@ impl StartInput {
             Self::Workflow(_) => Kind::Workflow,
             Self::Activity(_) => Kind::Activity,
             Self::Schedule(_) => Kind::Schedule,
+            Self::NexusOperation(_) => Kind::NexusOperation,
         }
     }
 
@@ -79,6 +86,7 @@ impl StartInput {
             Self::Workflow(input) => input.workflow_id().into(),
             Self::Activity(request) => request.activity_id.as_str().into(),
             Self::Schedule(request) => schedule::workflow_id(&request.schedule_id).into(),
+            Self::NexusOperation(start) => start.request.operation_id.as_str().into(),
         }
     }
 }
@@ -90,6 +98,7 @@ impl StartReply {
             Self::Workflow(reply) => reply.run_id,
             Self::Activity(reply) => reply.run_id,
             Self::Schedule(run_id) => *run_id,
+            Self::NexusOperation(reply) => reply.run_id,
         }
     }
 }
@@ -101,6 +110,7 @@ impl NewRun {
             Self::Workflow(run) => run.state.run_id,
             Self::Activity(run) => run.state.run_id,
             Self::Schedule(new) => new.state.run_id,
+            Self::NexusOperation(run) => run.state.run_id,
         }
     }
 
@@ -111,7 +121,7 @@ impl NewRun {
                 let copied = std::mem::take(&mut run.copied);
                 copied.into_iter().map(Record::Workflow).collect()
             }
-            Self::Activity(_) | Self::Schedule(_) => Vec::new(),
+            Self::Activity(_) | Self::Schedule(_) | Self::NexusOperation(_) => Vec::new(),
         }
     }
 
@@ -140,6 +150,14 @@ impl NewRun {
                     Execution::Schedule(Box::new(new.state)),
                     Record::Schedule(new.record),
                     new.sends.into_iter().map(Effect::Send).collect(),
+                )
+            }
+            Self::NexusOperation(run) => {
+                let run = *run;
+                (
+                    Execution::NexusOperation(Box::new(run.state)),
+                    Record::NexusOperation(run.record),
+                    run.effects,
                 )
             }
         }
@@ -197,6 +215,19 @@ pub fn start(
                 current: None,
                 new_run,
                 reply: StartReply::Schedule(run_id),
+            })
+        }
+        StartInput::NexusOperation(request) => {
+            let current = match current {
+                None => None,
+                Some(Execution::NexusOperation(state)) => Some(&mut **state),
+                Some(_) => return Err(of_another_kind()),
+            };
+            let outcome = nexus_operation::start(current, *request, now, env)?;
+            Ok(StartOutcome {
+                current: outcome.current.map(Transition::from),
+                new_run: outcome.new_run.map(NewRun::NexusOperation),
+                reply: StartReply::NexusOperation(outcome.reply),
             })
         }
     }

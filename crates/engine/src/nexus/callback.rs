@@ -7,8 +7,10 @@ use prost::Message;
 use proto::temporal::api::common::v1::Callback;
 use proto::temporal::api::common::v1::callback::Variant;
 use serde_json::json;
+use uuid::Uuid;
 
 use super::endpoint::host;
+use crate::execution::Kind;
 use crate::limits::Limits;
 use crate::rejection::Rejection;
 
@@ -129,10 +131,10 @@ pub struct CallbackToken {
     /// The namespace's id.
     #[prost(string, tag = "1")]
     pub namespace_id: String,
-    /// The workflow.
+    /// The workflow, or the standalone operation itself.
     #[prost(string, tag = "2")]
     pub workflow_id: String,
-    /// The run that scheduled the operation.
+    /// The run that scheduled the operation, or that of the operation.
     #[prost(string, tag = "3")]
     pub run_id: String,
     /// Its NEXUS_OPERATION_SCHEDULED event.
@@ -141,9 +143,25 @@ pub struct CallbackToken {
     /// The operation's request id: what it is recognised by, also after a reset.
     #[prost(string, tag = "5")]
     pub request_id: String,
+    /// What kind of execution waits: a [`Kind`]'s number.
+    #[prost(uint32, tag = "6")]
+    pub kind: u32,
 }
 
 impl CallbackToken {
+    /// What kind of execution waits; `None` for one that this version does not know.
+    pub fn kind(&self) -> Option<Kind> {
+        u8::try_from(self.kind).ok().and_then(Kind::of)
+    }
+
+    /// Which run it is for. A workflow's operation is found in whatever run a reset has carried it to.
+    pub fn run(&self) -> Option<Uuid> {
+        if self.kind == 0 {
+            return None;
+        }
+        Uuid::parse_str(&self.run_id).ok()
+    }
+
     /// The token as a header carries it.
     pub fn encode_header(&self) -> String {
         let data = URL_SAFE.encode(self.encode_to_vec());
@@ -274,6 +292,7 @@ mod tests {
             run_id: "r".into(),
             scheduled_event_id: 5,
             request_id: "q".into(),
+            kind: 3,
         };
         let header = token.encode_header();
         assert_eq!(CallbackToken::decode_header(&header), Some(token));

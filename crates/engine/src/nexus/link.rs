@@ -6,14 +6,15 @@ use proto::temporal::api::common::v1::Link;
 use proto::temporal::api::common::v1::link::workflow_event::{
     EventReference, Reference, RequestIdReference,
 };
-use proto::temporal::api::common::v1::link::{Variant, WorkflowEvent};
+use proto::temporal::api::common::v1::link::{NexusOperation, Variant, WorkflowEvent};
 use proto::temporal::api::enums::v1::EventType;
 use proto::temporal::api::nexus::v1::Link as NexusLink;
 
 use crate::workflow::command::camel;
 
-/// The type of the only kind of link that both sides know.
+/// The types of the kinds of links that both sides know.
 const WORKFLOW_EVENT: &str = "temporal.api.common.v1.Link.WorkflowEvent";
+const NEXUS_OPERATION: &str = "temporal.api.common.v1.Link.NexusOperation";
 const EVENT_PREFIX: &str = "EVENT_TYPE_";
 
 /// A link to a workflow's event, as the protocol writes it.
@@ -55,12 +56,29 @@ pub fn to_nexus(event: &WorkflowEvent) -> NexusLink {
     }
 }
 
-/// The links of the protocol that lead to workflows. Others are dropped: no execution depends on them.
+/// A link to a standalone operation, as the protocol writes it.
+pub fn operation_to_nexus(operation: &NexusOperation) -> NexusLink {
+    NexusLink {
+        url: format!(
+            "temporal:///namespaces/{}/nexus-operations/{}/{}/details",
+            escaped(&operation.namespace),
+            escaped(&operation.operation_id),
+            escaped(&operation.run_id)
+        ),
+        r#type: NEXUS_OPERATION.to_owned(),
+    }
+}
+
+/// The links of the protocol that lead to executions. Others are dropped: no execution depends on them.
 pub fn from_nexus(links: &[NexusLink]) -> Vec<Link> {
     let link = |link: &NexusLink| {
-        let event = (link.r#type == WORKFLOW_EVENT).then(|| workflow_event(&link.url))??;
+        let variant = match link.r#type.as_str() {
+            WORKFLOW_EVENT => Variant::WorkflowEvent(workflow_event(&link.url)?),
+            NEXUS_OPERATION => Variant::NexusOperation(nexus_operation(&link.url)?),
+            _ => return None,
+        };
         Some(Link {
-            variant: Some(Variant::WorkflowEvent(event)),
+            variant: Some(variant),
         })
     };
     links.iter().filter_map(link).collect()
@@ -68,22 +86,7 @@ pub fn from_nexus(links: &[NexusLink]) -> Vec<Link> {
 
 fn workflow_event(url: &str) -> Option<WorkflowEvent> {
     let (path, query) = url.strip_prefix("temporal://")?.split_once('?')?;
-    let parts: Vec<&str> = path.split('/').collect();
-    let [
-        "",
-        "namespaces",
-        namespace,
-        "workflows",
-        workflow_id,
-        run_id,
-        "history",
-    ] = *parts
-    else {
-        return None;
-    };
-    if [namespace, workflow_id, run_id].contains(&"") {
-        return None;
-    }
+    let [namespace, workflow_id, run_id] = parts(path, "workflows", "history")?;
     let parameter = |wanted: &str| {
         query
             .split('&')
@@ -107,11 +110,34 @@ fn workflow_event(url: &str) -> Option<WorkflowEvent> {
         _ => return None,
     };
     Some(WorkflowEvent {
-        namespace: unescaped(namespace)?,
-        workflow_id: unescaped(workflow_id)?,
-        run_id: unescaped(run_id)?,
+        namespace,
+        workflow_id,
+        run_id,
         reference: Some(reference),
     })
+}
+
+fn nexus_operation(url: &str) -> Option<NexusOperation> {
+    let path = url.strip_prefix("temporal://")?;
+    let [namespace, operation_id, run_id] = parts(path, "nexus-operations", "details")?;
+    Some(NexusOperation {
+        namespace,
+        operation_id,
+        run_id,
+    })
+}
+
+/// The namespace, the id and the run in the path of an address.
+fn parts(path: &str, kind: &str, view: &str) -> Option<[String; 3]> {
+    let parts: Vec<&str> = path.split('/').collect();
+    let ["", "namespaces", namespace, of_kind, id, run_id, of_view] = *parts else {
+        return None;
+    };
+    let named = of_kind == kind && of_view == view;
+    if !named || [namespace, id, run_id].contains(&"") {
+        return None;
+    }
+    Some([unescaped(namespace)?, unescaped(id)?, unescaped(run_id)?])
 }
 
 /// A type by its name in camel case, or as the definitions have it.
@@ -192,6 +218,18 @@ mod tests {
             variant: Some(Variant::WorkflowEvent(event)),
         });
         assert_eq!(links, expected);
+        let operation = NexusOperation {
+            namespace: "de fault".into(),
+            operation_id: "a/b".into(),
+            run_id: "r".into(),
+        };
+        let nexus = operation_to_nexus(&operation);
+        assert_eq!(
+            nexus.url,
+            "temporal:///namespaces/de%20fault/nexus-operations/a%2Fb/r/details"
+        );
+        let variant = Some(Variant::NexusOperation(operation));
+        assert_eq!(from_nexus(&[nexus]), [Link { variant }]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::fields::resolve;
 use super::filter::Expr;
-use super::literals::{activity_statuses, invalid, status_name, typed, value};
+use super::literals::{invalid, keyword_statuses, status_name, typed, value};
 use super::syntax::{Condition, Literal, Operand, Operator, Statement};
 use super::{CompareOp, Field, FilterError, Options, OrderBy, Query, Scope, SystemField, Value};
 use crate::search_attributes::SearchAttributeType;
@@ -164,14 +164,19 @@ impl Converter<'_> {
                 };
                 Ok(two_valued(holds, field, operator, negated))
             }
-            _ if self.is_activity_status(&field) => Ok(activity_status(field, operator, &values)),
+            _ if self.is_keyword_status(&field) => {
+                let scope = self.options.scope;
+                Ok(keyword_status(scope, field, operator, &values))
+            }
             _ => single(field, operator, values),
         }
     }
 
-    fn is_activity_status(&self, field: &Field) -> bool {
-        self.options.scope == Scope::Activities
-            && *field == Field::System(SystemField::ExecutionStatus)
+    fn is_keyword_status(&self, field: &Field) -> bool {
+        matches!(
+            self.options.scope,
+            Scope::Activities | Scope::NexusOperations
+        ) && *field == Field::System(SystemField::ExecutionStatus)
     }
 
     fn between(
@@ -198,9 +203,10 @@ impl Converter<'_> {
         let high = self.one_value(high, &named)?;
         let field = named.field;
         if let (true, Value::Text(low), Value::Text(high)) =
-            (self.is_activity_status(&field), &low, &high)
+            (self.is_keyword_status(&field), &low, &high)
         {
-            let values = activity_statuses(|name| **low <= *name && *name <= **high);
+            let scope = self.options.scope;
+            let values = keyword_statuses(scope, |name| **low <= *name && *name <= **high);
             return Ok(Expr::In { field, values }.negate_if(negated));
         }
         let within = if matches!((&low, &high), (Value::Int(_), Value::Int(_)))
@@ -249,7 +255,7 @@ impl Converter<'_> {
     }
 
     fn literal(&self, literal: Literal, named: &Named) -> Result<Value, FilterError> {
-        if self.is_activity_status(&named.field) {
+        if self.is_keyword_status(&named.field) {
             return typed(literal, named.field.kind(), &named.name);
         }
         value(literal, &named.field, &named.name)
@@ -455,9 +461,9 @@ fn as_integer(number: f64) -> Option<i64> {
     fits.then_some(number as i64)
 }
 
-/// In the scope of activities the status is a keyword. There are few, so whatever is asked of its
-/// name becomes a list of numbers.
-fn activity_status(field: Field, operator: Operator, values: &[Value]) -> Expr {
+/// In the scopes of standalone activities and operations the status is a keyword. There are few, so whatever is
+/// asked of its name becomes a list of numbers.
+fn keyword_status(scope: Scope, field: Field, operator: Operator, values: &[Value]) -> Expr {
     let texts: Vec<&str> = values
         .iter()
         .filter_map(|value| match value {
@@ -466,7 +472,7 @@ fn activity_status(field: Field, operator: Operator, values: &[Value]) -> Expr {
         })
         .collect();
     let any = |fits: fn(&str, &str) -> bool| {
-        activity_statuses(|name| texts.iter().any(|text| fits(name, text)))
+        keyword_statuses(scope, |name| texts.iter().any(|text| fits(name, text)))
     };
     let (values, negated) = match operator {
         Operator::Eq | Operator::In => (any(|name, text| name == text), false),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{FilterError, Scope};
+use super::{FilterError, NEXUS_REQUEST_ID, NEXUS_SERVICE, Scope};
 use crate::search_attributes::{
     self, NAMESPACE_DIVISION, Origin, RESERVED_PREFIX, SearchAttributeType,
 };
@@ -16,8 +16,7 @@ pub enum SystemField {
     RunId,
     /// Text. Also a standalone activity's type.
     WorkflowType,
-    /// The number of a `WorkflowExecutionStatus`, or in the scope of activities of an
-    /// `ActivityExecutionStatus`.
+    /// The number of a `WorkflowExecutionStatus`; in other scopes, of the status of what is listed.
     ExecutionStatus,
     /// Text.
     TaskQueue,
@@ -161,9 +160,17 @@ pub(super) fn resolve(
 }
 
 fn alias(name: &str, scope: Scope) -> Option<Field> {
+    let keyword = |name: &str| Field::Attribute(name.into(), SearchAttributeType::Keyword);
     let field = match (name, scope) {
-        ("ScheduleId", _) | ("ActivityId", Scope::Activities) => SystemField::WorkflowId,
-        ("ActivityType", Scope::Activities) => SystemField::WorkflowType,
+        ("ScheduleId", _)
+        | ("ActivityId", Scope::Activities)
+        | ("OperationId", Scope::NexusOperations) => SystemField::WorkflowId,
+        ("ActivityType", Scope::Activities) | ("Operation", Scope::NexusOperations) => {
+            SystemField::WorkflowType
+        }
+        ("Endpoint", Scope::NexusOperations) => SystemField::TaskQueue,
+        ("Service", Scope::NexusOperations) => return Some(keyword(NEXUS_SERVICE)),
+        ("RequestId", Scope::NexusOperations) => return Some(keyword(NEXUS_REQUEST_ID)),
         _ => return None,
     };
     Some(Field::System(field))

@@ -1,9 +1,11 @@
 //! Values as the fields that they are compared with take them.
 
-use proto::temporal::api::enums::v1::{ActivityExecutionStatus, WorkflowExecutionStatus};
+use proto::temporal::api::enums::v1::{
+    ActivityExecutionStatus, NexusOperationExecutionStatus, WorkflowExecutionStatus,
+};
 
 use super::syntax::Literal;
-use super::{Field, FilterError, SystemField, Value};
+use super::{Field, FilterError, Scope, SystemField, Value};
 use crate::cron::duration;
 use crate::search_attributes::SearchAttributeType;
 use crate::search_attributes::value::{go_float, parse_datetime};
@@ -108,11 +110,27 @@ const ACTIVITY_STATUSES: [(&str, ActivityExecutionStatus); 7] = [
     ("Paused", ActivityExecutionStatus::Paused),
 ];
 
-/// The numbers of an activity's statuses whose names fit.
-pub(super) fn activity_statuses(fits: impl Fn(&str) -> bool) -> Vec<Value> {
-    let fitting = ACTIVITY_STATUSES.iter().filter(|(name, _)| fits(name));
+/// The statuses of a standalone Nexus operation, as lists name them: keywords too.
+const NEXUS_OPERATION_STATUSES: [(&str, NexusOperationExecutionStatus); 6] = [
+    ("Running", NexusOperationExecutionStatus::Running),
+    ("Completed", NexusOperationExecutionStatus::Completed),
+    ("Failed", NexusOperationExecutionStatus::Failed),
+    ("Canceled", NexusOperationExecutionStatus::Canceled),
+    ("Terminated", NexusOperationExecutionStatus::Terminated),
+    ("TimedOut", NexusOperationExecutionStatus::TimedOut),
+];
+
+/// The numbers of the statuses whose names fit, in a scope where the status is a keyword.
+pub(super) fn keyword_statuses(scope: Scope, fits: impl Fn(&str) -> bool) -> Vec<Value> {
+    let of_operations = NEXUS_OPERATION_STATUSES.map(|(name, status)| (name, status as i32));
+    let of_activities = ACTIVITY_STATUSES.map(|(name, status)| (name, status as i32));
+    let known: &[(&str, i32)] = match scope {
+        Scope::NexusOperations => &of_operations,
+        _ => &of_activities,
+    };
+    let fitting = known.iter().filter(|(name, _)| fits(name));
     fitting
-        .map(|(_, status)| Value::Int(i64::from(*status as i32)))
+        .map(|(_, status)| Value::Int(i64::from(*status)))
         .collect()
 }
 

@@ -40,7 +40,15 @@ pub enum Scope {
     /// Schedules: `ScheduleId` is a row's workflow id. Only it, `TemporalSchedulePaused` and
     /// custom attributes may be named.
     Schedules,
+    /// Standalone Nexus operations: `OperationId` is a row's workflow id, `Operation` its workflow type, `Endpoint`
+    /// its task queue, and `ExecutionStatus` the number of a `NexusOperationExecutionStatus`.
+    NexusOperations,
 }
+
+/// The name under which rows of standalone Nexus operations keep their service.
+pub const NEXUS_SERVICE: &str = "TemporalNexusService";
+/// The name under which rows of standalone Nexus operations keep their request id.
+pub const NEXUS_REQUEST_ID: &str = "TemporalNexusRequestId";
 
 /// How to read a query.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -3,8 +3,7 @@
 use proto::temporal::api::activity::v1::ActivityOptions;
 use proto::temporal::api::common::v1::WorkflowExecution;
 use proto::temporal::api::enums::v1::{
-    CallbackState, EventType, NexusOperationCancellationState, PendingActivityState,
-    PendingNexusOperationState, PendingWorkflowTaskState,
+    CallbackState, EventType, PendingActivityState, PendingWorkflowTaskState,
 };
 use proto::temporal::api::taskqueue::v1::TaskQueue;
 use proto::temporal::api::workflow::v1::pending_activity_info::PauseInfo;
@@ -293,11 +292,6 @@ fn pending_nexus_operation(
     let scheduled = &operation.scheduled;
     let start = &operation.start;
     let backing_off = operation.started.is_none() && start.backs_off(now);
-    let state = match operation.started {
-        Some(_) => PendingNexusOperationState::Started,
-        None if backing_off => PendingNexusOperationState::BackingOff,
-        None => PendingNexusOperationState::Scheduled,
-    };
     let token = operation.operation_token.to_string();
     PendingNexusOperationInfo {
         endpoint: scheduled.endpoint.clone(),
@@ -310,7 +304,7 @@ fn pending_nexus_operation(
         schedule_to_start_timeout: scheduled.schedule_to_start_timeout,
         start_to_close_timeout: scheduled.start_to_close_timeout,
         scheduled_time: Some(operation.scheduled_time.to_proto()),
-        state: state.into(),
+        state: operation.state(now).into(),
         attempt: start.attempt,
         last_attempt_complete_time: start.last_complete_time.map(Timestamp::to_proto),
         last_attempt_failure: start.last_failure.as_deref().cloned(),
@@ -329,16 +323,9 @@ fn cancellation_info(
 ) -> NexusOperationCancellationInfo {
     let asking = &cancellation.asking;
     let backing_off = cancellation.is_pending() && asking.backs_off(now);
-    let state = match cancellation.taken {
-        Some(true) => NexusOperationCancellationState::Succeeded,
-        Some(false) => NexusOperationCancellationState::Failed,
-        None if backing_off => NexusOperationCancellationState::BackingOff,
-        None if cancellation.is_pending() => NexusOperationCancellationState::Scheduled,
-        None => NexusOperationCancellationState::Unspecified,
-    };
     NexusOperationCancellationInfo {
         requested_time: cancellation.requested_time.map(Timestamp::to_proto),
-        state: state.into(),
+        state: cancellation.state(now).into(),
         attempt: asking.attempt,
         last_attempt_complete_time: asking.last_complete_time.map(Timestamp::to_proto),
         last_attempt_failure: asking.last_failure.as_deref().cloned(),

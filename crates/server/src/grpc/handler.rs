@@ -348,6 +348,17 @@ names_namespace!(
 );
 
 names_namespace!(
+    CountNexusOperationExecutionsRequest,
+    DeleteNexusOperationExecutionRequest,
+    DescribeNexusOperationExecutionRequest,
+    ListNexusOperationExecutionsRequest,
+    PollNexusOperationExecutionRequest,
+    RequestCancelNexusOperationExecutionRequest,
+    StartNexusOperationExecutionRequest,
+    TerminateNexusOperationExecutionRequest,
+);
+
+names_namespace!(
     CreateWorkerDeploymentRequest,
     CreateWorkerDeploymentVersionRequest,
     DeleteWorkerDeploymentRequest,

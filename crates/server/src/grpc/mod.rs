@@ -30,6 +30,7 @@ mod deployment;
 mod health;
 mod history_page;
 mod namespace_view;
+mod nexus_operation;
 mod reflection;
 mod schedule;
 mod standalone_activity;

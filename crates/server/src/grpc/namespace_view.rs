@@ -45,6 +45,10 @@ pub(super) fn info(record: &Record, limits: &Limits) -> NamespaceInfo {
             async_update: true,
             worker_heartbeats: true,
             workflow_pause: true,
+            standalone_activities: true,
+            standalone_activity_start_delay: true,
+            standalone_activity_operator_commands: true,
+            standalone_nexus_operation: true,
             ..Default::default()
         }),
         limits: Some(namespace_info::Limits {

@@ -1,9 +1,11 @@
-//! What the RPCs about standalone activities have in common: their checks, with the wire's own texts, and how
-//! long they wait (behaviour, section 10.4).
+//! What the RPCs about standalone activities have in common, in part also with those about standalone Nexus
+//! operations: their checks, with the wire's own texts, and how long they wait (behaviour, section 10.4).
 
 use std::time::Duration;
 
 use engine::limits::Limits;
+use prost::Message;
+use proto::temporal::api::sdk::v1::UserMetadata;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -13,6 +15,9 @@ use crate::error::WireError;
 
 /// An answer must be on its way before the client gives up.
 const DEADLINE_MARGIN: Duration = Duration::from_secs(1);
+/// Bytes of a summary, and of details, that a user may attach.
+const SUMMARY_MAX: usize = 400;
+const DETAILS_MAX: usize = 20_000;
 
 /// Which run of which activity a request is about; without a run the current one.
 pub(super) fn target(
@@ -57,6 +62,26 @@ pub(super) fn length(name: &str, text: &str, limits: &Limits) -> Result<(), Wire
         return Err(WireError::invalid(format!(
             "{name} exceeds length limit. Length={length} Limit={max}"
         )));
+    }
+    Ok(())
+}
+
+/// Refuses what is more than a user may attach.
+pub(super) fn user_metadata(metadata: Option<&UserMetadata>) -> Result<(), WireError> {
+    let Some(metadata) = metadata else {
+        return Ok(());
+    };
+    let parts = [
+        ("summary", &metadata.summary, SUMMARY_MAX),
+        ("details", &metadata.details, DETAILS_MAX),
+    ];
+    for (name, payload, max) in parts {
+        let size = payload.as_ref().map_or(0, Message::encoded_len);
+        if size > max {
+            return Err(WireError::invalid(format!(
+                "user_metadata.{name} exceeds size limit. Length={size} Limit={max}"
+            )));
+        }
     }
     Ok(())
 }

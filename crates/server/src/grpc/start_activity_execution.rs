@@ -17,13 +17,9 @@ use proto::temporal::api::workflowservice::v1::{
 use uuid::Uuid;
 
 use super::call::NamespaceCall;
-use super::standalone_activity::length;
+use super::standalone_activity::{length, user_metadata};
 use super::{Server, validate};
 use crate::error::WireError;
-
-/// Bytes of a summary, and of details, that a user may attach.
-const SUMMARY_MAX: usize = 400;
-const DETAILS_MAX: usize = 20_000;
 
 pub(super) async fn handle(
     server: Server,
@@ -93,7 +89,7 @@ fn check(
     if request.input.as_ref().map_or(0, Message::encoded_len) > limits.blob_size_error {
         return invalid("input exceeds length limit".to_owned());
     }
-    user_metadata(request)?;
+    user_metadata(request.user_metadata.as_ref())?;
     validate::search_attributes(&mut request.search_attributes, namespace, limits)?;
     if !request.completion_callbacks.is_empty() {
         return invalid("completion callbacks are not enabled for this namespace".to_owned());
@@ -138,25 +134,6 @@ fn policies(request: &mut StartActivityExecutionRequest) -> Result<(), WireError
         let policy = request.id_conflict_policy;
         let text = format!("unsupported ID conflict policy: {policy}");
         return Err(WireError::invalid(text));
-    }
-    Ok(())
-}
-
-fn user_metadata(request: &StartActivityExecutionRequest) -> Result<(), WireError> {
-    let Some(metadata) = &request.user_metadata else {
-        return Ok(());
-    };
-    let parts = [
-        ("summary", &metadata.summary, SUMMARY_MAX),
-        ("details", &metadata.details, DETAILS_MAX),
-    ];
-    for (name, payload, max) in parts {
-        let size = payload.as_ref().map_or(0, Message::encoded_len);
-        if size > max {
-            return Err(WireError::invalid(format!(
-                "user_metadata.{name} exceeds size limit. Length={size} Limit={max}"
-            )));
-        }
     }
     Ok(())
 }

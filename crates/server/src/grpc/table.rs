@@ -294,6 +294,7 @@ fn workflow_service() -> Vec<(&'static str, Handler)> {
         ("DescribeWorker", named(list_workers::describe)),
     ];
     served.extend(standalone_activities());
+    served.extend(standalone_nexus_operations());
     served
 }
 
@@ -336,6 +337,50 @@ fn standalone_activities() -> Vec<(&'static str, Handler)> {
         (
             "DeleteActivityExecution",
             named(delete_activity_execution::handle),
+        ),
+    ]
+}
+
+/// What is served of standalone Nexus operations.
+fn standalone_nexus_operations() -> Vec<(&'static str, Handler)> {
+    use super::nexus_operation::{
+        count_nexus_operation_executions, delete_nexus_operation_execution,
+        describe_nexus_operation_execution, list_nexus_operation_executions,
+        poll_nexus_operation_execution, request_cancel_nexus_operation_execution,
+        start_nexus_operation_execution, terminate_nexus_operation_execution,
+    };
+    vec![
+        (
+            "StartNexusOperationExecution",
+            starting(start_nexus_operation_execution::handle),
+        ),
+        (
+            "DescribeNexusOperationExecution",
+            named(describe_nexus_operation_execution::handle),
+        ),
+        (
+            "PollNexusOperationExecution",
+            named(poll_nexus_operation_execution::handle),
+        ),
+        (
+            "ListNexusOperationExecutions",
+            named(list_nexus_operation_executions::handle),
+        ),
+        (
+            "CountNexusOperationExecutions",
+            named(count_nexus_operation_executions::handle),
+        ),
+        (
+            "RequestCancelNexusOperationExecution",
+            named(request_cancel_nexus_operation_execution::handle),
+        ),
+        (
+            "TerminateNexusOperationExecution",
+            named(terminate_nexus_operation_execution::handle),
+        ),
+        (
+            "DeleteNexusOperationExecution",
+            named(delete_nexus_operation_execution::handle),
         ),
     ]
 }
@@ -399,10 +444,6 @@ fn unserved(name: &'static str) -> Handler {
         "FetchWorkerConfig" | "UpdateWorkerConfig" => (
             Code::Unimplemented,
             format!("{name} command is not enabled."),
-        ),
-        _ if name.contains("NexusOperation") => (
-            Code::Unimplemented,
-            format!("{name}: Standalone Nexus operation is disabled"),
         ),
         _ => (
             Code::Unimplemented,

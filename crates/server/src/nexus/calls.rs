@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::Namespace;
+use engine::execution::{Input, Kind, nexus_answered};
 use engine::nexus::answer::{refused, to_cancel, to_start};
 use engine::nexus::failure::handler_failure;
-use engine::workflow::input::{CallbackAnswer, Input, NexusAnswer};
+use engine::workflow;
+use engine::workflow::input::{CallbackAnswer, NexusAnswer};
 use engine::workflow::transition::{CallbackCall, NexusCall};
 use proto::temporal::api::nexus::v1::Request;
 use proto::temporal::api::nexus::v1::request::Variant;
@@ -81,13 +83,13 @@ impl Calls {
         };
         let destination = (key.namespace, call.endpoint.to_string());
         let id = call.scheduled_event_id;
+        let kind = Kind::of(key.kind).unwrap_or(Kind::Workflow);
         if self.breakers.admitted(&destination).await {
             let run_id = Some(key.run_id);
             let workflow_id = Arc::clone(&key.workflow_id);
-            let look = self.shards.read(&namespace, workflow_id, run_id, move |s| {
-                s.nexus_operations
-                    .get(&id)
-                    .is_some_and(|operation| operation.is_under_way())
+            let shards = &self.shards;
+            let look = shards.read_execution(&namespace, kind, workflow_id, run_id, move |state| {
+                state.awaits_nexus_answer(id)
             });
             if !matches!(look.await, Ok(true)) {
                 return;
@@ -104,12 +106,7 @@ impl Calls {
             }
         );
         self.breakers.went(&destination, !down);
-        let answer = Box::new(answer);
-        let input = if cancel {
-            Input::NexusCancelAnswered(id, attempt, answer)
-        } else {
-            Input::NexusStartAnswered(id, attempt, answer)
-        };
+        let input = nexus_answered(kind, (id, attempt, cancel), Box::new(answer));
         self.tell(&namespace, key, input).await;
     }
 
@@ -165,8 +162,8 @@ impl Calls {
             }
         );
         self.breakers.went(&destination, !down);
-        let input = Input::CallbackAnswered(index, attempt, answer);
-        self.tell(&namespace, key, input).await;
+        let input = workflow::Input::CallbackAnswered(index, attempt, answer);
+        self.tell(&namespace, key, input.into()).await;
     }
 
     /// An answer must not be lost: its execution waits for it.

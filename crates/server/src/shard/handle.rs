@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use engine::Namespace;
 use engine::execution::{self, Execution, Input, Kind, StartReply};
 use engine::limits::Limits;
+use engine::nexus_operation;
 use engine::rejection::Rejection;
 use engine::time::Timestamp;
 use engine::workflow::{self, StartInput, State};
@@ -159,7 +160,23 @@ impl Shards {
         let input = execution::StartInput::Activity(Box::new(request));
         match self.open(namespace, input).await?.reply {
             StartReply::Activity(reply) => Ok(reply),
-            StartReply::Workflow(_) | StartReply::Schedule(_) => Err(of_another_kind()),
+            _ => Err(of_another_kind()),
+        }
+    }
+
+    /// StartNexusOperationExecution.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_nexus_operation(
+        &self,
+        namespace: &Arc<Namespace>,
+        start: nexus_operation::Start,
+    ) -> Result<nexus_operation::StartReply, CallError> {
+        let input = execution::StartInput::NexusOperation(Box::new(start));
+        match self.open(namespace, input).await?.reply {
+            StartReply::NexusOperation(reply) => Ok(reply),
+            _ => Err(of_another_kind()),
         }
     }
 

@@ -46,7 +46,9 @@ impl Shard {
                         Some(TaskHistoryPlan::new(cell, task))
                     })
                 }
-                StartReply::Activity(_) | StartReply::Schedule(_) => None,
+                StartReply::Activity(_)
+                | StartReply::Schedule(_)
+                | StartReply::NexusOperation(_) => None,
             };
             Box::new(StartAnswer {
                 reply,

@@ -175,6 +175,7 @@ fn excluded(request: &ResetWorkflowExecutionRequest) -> Result<Excluded, Rejecti
     Ok(Excluded {
         signals,
         updates,
+        nexus,
         everything,
     })
 }

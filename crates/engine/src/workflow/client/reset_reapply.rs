@@ -1,5 +1,5 @@
 //! What happened after the point of a reset and is not to be lost: signals, updates, changes of options, results of
-//! children (behaviour, section 6.5). Cancel requests and closes are not taken over.
+//! children and of Nexus operations (behaviour, section 6.5). Cancel requests and closes are not taken over.
 
 use proto::temporal::api::history::v1::HistoryEvent;
 use proto::temporal::api::history::v1::history_event::Attributes as A;
@@ -14,6 +14,7 @@ use crate::workflow::update::{readmitted, update_stage};
 pub(super) struct Excluded {
     pub(super) signals: bool,
     pub(super) updates: bool,
+    pub(super) nexus: bool,
     /// Nothing at all is.
     pub(super) everything: bool,
 }
@@ -53,13 +54,33 @@ pub(super) fn reapply(
                 (!attached || a.attached_completion_callbacks.is_empty())
                     .then_some(A::WorkflowExecutionOptionsUpdatedEventAttributes(a))
             }
-            attributes if own => of_child(step, attributes),
+            attributes if own => match of_operation(step, &attributes) {
+                Some(pending) => (pending && !excluded.nexus).then_some(attributes),
+                None => of_child(step, attributes),
+            },
             _ => None,
         };
         if let Some(attributes) = again {
             step.write_with(attributes, extras);
         }
     }
+}
+
+/// Of an event about a Nexus operation's start or its end: whether the new run waits for it, too. What the workflow
+/// said of an operation it says again, and what became of that is not taken over.
+fn of_operation(step: &Step<'_>, attributes: &A) -> Option<bool> {
+    let id = match attributes {
+        A::NexusOperationStartedEventAttributes(a) => {
+            let operation = step.state.nexus_operations.get(&a.scheduled_event_id);
+            return Some(operation.is_some_and(|operation| operation.started.is_none()));
+        }
+        A::NexusOperationCompletedEventAttributes(a) => a.scheduled_event_id,
+        A::NexusOperationFailedEventAttributes(a) => a.scheduled_event_id,
+        A::NexusOperationCanceledEventAttributes(a) => a.scheduled_event_id,
+        A::NexusOperationTimedOutEventAttributes(a) => a.scheduled_event_id,
+        _ => return None,
+    };
+    Some(step.state.nexus_operations.contains(&id))
 }
 
 /// What is heard of a child that is pending in the new run, too.

@@ -9,26 +9,10 @@ use proto::temporal::api::history::v1::NexusOperationScheduledEventAttributes;
 use proto::temporal::api::history::v1::history_event::Attributes;
 
 use super::{BadCommand, Context};
+use crate::nexus::asking::{HEADER_MAX, NAME_MAX, RESERVED_HEADERS};
 use crate::time::{duration, is_negative, wire};
 use crate::workflow::nexus;
 use crate::workflow::step::{Extras, Step};
-
-/// Bytes of a service's and of an operation's name.
-const NAME_MAX: usize = 1000;
-/// Bytes of all headers.
-const HEADER_MAX: usize = 8192;
-/// Headers that belong to the server.
-const RESERVED: [&str; 9] = [
-    "request-timeout",
-    "xdc-redirection-api",
-    "xdc-redirection-source-cell",
-    "xdc-redirection",
-    "caller-name",
-    "caller-type",
-    "call-initiation",
-    "principal-type",
-    "principal-name",
-];
 
 pub(super) fn carry_out(
     step: &mut Step<'_>,
@@ -112,7 +96,7 @@ fn header(given: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>, 
     let mut size = 0;
     for (name, value) in given {
         let lower = name.to_lowercase();
-        if RESERVED.contains(&lower.as_str()) {
+        if RESERVED_HEADERS.contains(&lower.as_str()) {
             return Err(format!(
                 "{field} contains a disallowed header key: {name:?}"
             ));

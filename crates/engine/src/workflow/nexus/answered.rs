@@ -10,9 +10,9 @@ use proto::temporal::api::history::v1::{
     NexusOperationStartedEventAttributes,
 };
 
-use super::ask::{ask_to_cancel, call_failure};
-use super::backoff;
+use super::ask::ask_to_cancel;
 use crate::ids::EventId;
+use crate::nexus::asking::{backoff, token_failure, too_large};
 use crate::rejection::Rejection;
 use crate::time::Timestamp;
 use crate::workflow::input::{NexusAnswer, NexusOutcome};
@@ -20,9 +20,6 @@ use crate::workflow::record::{ChangeKind, NexusAttemptFailed};
 use crate::workflow::state::nexus_operation::NexusOperation;
 use crate::workflow::step::{Extras, Step};
 use crate::workflow::transition::{Reply, Transition};
-
-/// Bytes of a handler's name for an operation.
-const TOKEN_MAX: usize = 4096;
 
 /// The answer to a request to start. One that comes late, or twice, finds nothing to do.
 pub(crate) fn start_answered(
@@ -45,14 +42,11 @@ pub(crate) fn start_answered(
             };
             end(&mut step, id, outcome, extras);
         }
-        NexusAnswer::Started { token, .. } if token.len() > TOKEN_MAX => {
-            let text = format!(
-                "invalid operation token: length exceeds allowed limit ({}/{TOKEN_MAX})",
-                token.len()
-            );
-            fail(&mut step, id, call_failure(&text, false));
-        }
         NexusAnswer::Started { token, links } => {
+            if let Some(failure) = token_failure(&token) {
+                fail(&mut step, id, failure);
+                return step.done(Reply::Done);
+            }
             let extras = Extras {
                 links,
                 ..Extras::default()
@@ -125,7 +119,7 @@ pub(super) fn cancel_refused(step: &mut Step<'_>, id: EventId, failure: Failure)
 
 fn ask_again(step: &mut Step<'_>, id: EventId, attempt: i32, cancel: bool, failure: Failure) {
     let now = step.time();
-    let next = now.after(backoff(step, attempt + 1));
+    let next = now.after(backoff(step.now, attempt + 1));
     step.change(ChangeKind::NexusAttemptFailed(Box::new(
         NexusAttemptFailed {
             scheduled_event_id: id,
@@ -171,11 +165,7 @@ pub(super) fn end(step: &mut Step<'_>, id: EventId, outcome: NexusOutcome, extra
         NexusOutcome::Succeeded(payload)
             if payload.as_ref().map_or(0, prost::Message::encoded_len) > limit =>
         {
-            fail(
-                step,
-                id,
-                call_failure("http: response body too large", false),
-            );
+            fail(step, id, too_large());
             return;
         }
         NexusOutcome::Succeeded(payload) => Attributes::NexusOperationCompletedEventAttributes(

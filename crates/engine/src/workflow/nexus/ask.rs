@@ -1,27 +1,25 @@
 //! Asking a handler to start an operation, or to cancel it; and giving up.
 
-use std::time::Duration;
-
 use proto::temporal::api::common::v1::link::WorkflowEvent;
 use proto::temporal::api::common::v1::link::workflow_event::{EventReference, Reference};
 use proto::temporal::api::enums::v1::{EventType, TimeoutType};
-use proto::temporal::api::failure::v1::failure::FailureInfo;
-use proto::temporal::api::failure::v1::{ApplicationFailureInfo, Failure, TimeoutFailureInfo};
+use proto::temporal::api::failure::v1::Failure;
 use proto::temporal::api::history::v1::NexusOperationTimedOutEventAttributes;
 use proto::temporal::api::history::v1::history_event::Attributes;
-use proto::temporal::api::nexus::v1::request::{Capabilities, Variant};
-use proto::temporal::api::nexus::v1::{CancelOperationRequest, Request, StartOperationRequest};
 
 use super::answered::{cancel_refused, operation_failure, result};
-use super::{REQUEST_TIME_MIN, REQUEST_TIMEOUT};
 use crate::ids::EventId;
-use crate::nexus::callback::{CallbackToken, SYSTEM_URL, TOKEN_HEADER};
+use crate::nexus::asking::{
+    Caller, REQUEST_TIME_MIN, call_failure, time_to_cancel, time_to_start, timeout_failure,
+    to_cancel, to_start,
+};
+use crate::nexus::callback::CallbackToken;
 use crate::nexus::link;
-use crate::time::{Timestamp, duration};
+use crate::time::Timestamp;
 use crate::workflow::state::State;
 use crate::workflow::state::nexus_operation::NexusOperation;
 use crate::workflow::step::{Extras, Step};
-use crate::workflow::transition::{Effect, NexusCall};
+use crate::workflow::transition::Effect;
 
 /// Asks the handler to start an operation. One that has not time enough left is timed out when time next
 /// passes, so that no result stands between the events of a command.
@@ -34,14 +32,7 @@ pub(crate) fn ask_to_start(step: &mut Step<'_>, id: EventId) {
     if timeout < REQUEST_TIME_MIN {
         return;
     }
-    let call = NexusCall {
-        scheduled_event_id: id,
-        attempt: operation.start.attempt,
-        endpoint: operation.scheduled.endpoint.as_str().into(),
-        endpoint_id: operation.scheduled.endpoint_id.as_str().into(),
-        request: start_request(step.state, id, operation, now),
-        timeout,
-    };
+    let call = to_start(id, operation, caller(step.state, id, operation), now);
     step.effects.push(Effect::NexusCall(Box::new(call)));
     step.state
         .nexus_operations
@@ -61,27 +52,7 @@ pub(crate) fn ask_to_cancel(step: &mut Step<'_>, id: EventId) {
     if operation.closing || timeout < REQUEST_TIME_MIN {
         return;
     }
-    let scheduled = &operation.scheduled;
-    let token = operation.operation_token.to_string();
-    let call = NexusCall {
-        scheduled_event_id: id,
-        attempt: cancellation.asking.attempt,
-        endpoint: scheduled.endpoint.as_str().into(),
-        endpoint_id: scheduled.endpoint_id.as_str().into(),
-        request: Request {
-            header: scheduled.nexus_header.clone(),
-            scheduled_time: Some(now.to_proto()),
-            capabilities: Some(Capabilities::default()),
-            endpoint: scheduled.endpoint.clone(),
-            variant: Some(Variant::CancelOperation(CancelOperationRequest {
-                service: scheduled.service.clone(),
-                operation: scheduled.operation.clone(),
-                operation_id: token.clone(),
-                operation_token: token,
-            })),
-        },
-        timeout,
-    };
+    let call = to_cancel(id, operation, cancellation.asking.attempt, now);
     step.effects.push(Effect::NexusCall(Box::new(call)));
     step.state.nexus_operations.update(&id, |operation| {
         if let Some(cancellation) = &mut operation.cancellation {
@@ -119,33 +90,6 @@ pub(crate) fn time_out(step: &mut Step<'_>, id: EventId) {
     }
 }
 
-/// How long a request to start may take, and what would have run out.
-fn time_to_start(operation: &NexusOperation, now: Timestamp) -> (Duration, TimeoutType) {
-    let (until, timeout) = match operation.schedule_to_start_at() {
-        Some(at) => (Some(at), TimeoutType::ScheduleToStart),
-        None => (
-            operation.schedule_to_close_at(),
-            TimeoutType::ScheduleToClose,
-        ),
-    };
-    (left(until, now), timeout)
-}
-
-fn time_to_cancel(operation: &NexusOperation, now: Timestamp) -> (Duration, TimeoutType) {
-    let started = left(operation.start_to_close_at(), now);
-    match operation.schedule_to_close_at() {
-        Some(at) => (
-            left(Some(at), now).min(started),
-            TimeoutType::ScheduleToClose,
-        ),
-        None => (started, TimeoutType::StartToClose),
-    }
-}
-
-fn left(until: Option<Timestamp>, now: Timestamp) -> Duration {
-    until.map_or(REQUEST_TIMEOUT, |at| at.since(now).min(REQUEST_TIMEOUT))
-}
-
 fn too_late(timeout: TimeoutType) -> Failure {
     let name = match timeout {
         TimeoutType::StartToClose => "StartToClose",
@@ -159,33 +103,11 @@ fn too_late(timeout: TimeoutType) -> Failure {
     )
 }
 
-/// The failure of a request that was not answered as it should be.
-pub(super) fn call_failure(message: &str, retryable: bool) -> Failure {
-    Failure {
-        message: message.to_owned(),
-        failure_info: Some(FailureInfo::ApplicationFailureInfo(
-            ApplicationFailureInfo {
-                r#type: "CallError".to_owned(),
-                non_retryable: !retryable,
-                ..ApplicationFailureInfo::default()
-            },
-        )),
-        ..Failure::default()
-    }
-}
-
 fn record_timeout(step: &mut Step<'_>, id: EventId, timeout: TimeoutType) {
     let Some(operation) = step.state.nexus_operations.get(&id) else {
         return;
     };
-    let cause = Failure {
-        message: "operation timed out".to_owned(),
-        failure_info: Some(FailureInfo::TimeoutFailureInfo(TimeoutFailureInfo {
-            timeout_type: timeout.into(),
-            last_heartbeat_details: None,
-        })),
-        ..Failure::default()
-    };
+    let cause = timeout_failure("operation timed out", timeout);
     let attributes = NexusOperationTimedOutEventAttributes {
         scheduled_event_id: id,
         failure: Some(operation_failure(id, operation, cause)),
@@ -195,23 +117,18 @@ fn record_timeout(step: &mut Step<'_>, id: EventId, timeout: TimeoutType) {
     result(step, attributes, Extras::default());
 }
 
-fn start_request(
-    state: &State,
-    id: EventId,
-    operation: &NexusOperation,
-    now: Timestamp,
-) -> Request {
-    let scheduled = &operation.scheduled;
-    let namespace = state.core.start.namespace.to_string();
+/// The run, as its handler knows it.
+fn caller(state: &State, id: EventId, operation: &NexusOperation) -> Caller {
     let token = CallbackToken {
         namespace_id: state.namespace_id.to_string(),
         workflow_id: state.workflow_id.to_string(),
         run_id: state.run_id.to_string(),
         scheduled_event_id: id,
-        request_id: scheduled.request_id.clone(),
+        request_id: operation.scheduled.request_id.clone(),
+        kind: 0,
     };
     let from = WorkflowEvent {
-        namespace,
+        namespace: state.core.start.namespace.to_string(),
         workflow_id: token.workflow_id.clone(),
         run_id: token.run_id.clone(),
         reference: Some(Reference::EventRef(EventReference {
@@ -219,36 +136,8 @@ fn start_request(
             event_type: EventType::NexusOperationScheduled.into(),
         })),
     };
-    let mut header = scheduled.nexus_header.clone();
-    if let Some(timeout) = operation_timeout(operation, now) {
-        let millis = || format!("{}ms", timeout.as_millis());
-        header
-            .entry("operation-timeout".to_owned())
-            .or_insert_with(millis);
+    Caller {
+        token,
+        link: link::to_nexus(&from),
     }
-    Request {
-        header,
-        scheduled_time: Some(now.to_proto()),
-        capabilities: Some(Capabilities {
-            temporal_failure_responses: true,
-        }),
-        endpoint: scheduled.endpoint.clone(),
-        variant: Some(Variant::StartOperation(StartOperationRequest {
-            service: scheduled.service.clone(),
-            operation: scheduled.operation.clone(),
-            request_id: scheduled.request_id.clone(),
-            callback: SYSTEM_URL.to_owned(),
-            payload: scheduled.input.clone(),
-            callback_header: [(TOKEN_HEADER.to_owned(), token.encode_header())].into(),
-            links: vec![link::to_nexus(&from)],
-        })),
-    }
-}
-
-/// How long the operation itself may take, as its handler is told.
-fn operation_timeout(operation: &NexusOperation, now: Timestamp) -> Option<Duration> {
-    let to_close = operation.schedule_to_close_at().map(|at| at.since(now));
-    let own = duration(operation.scheduled.start_to_close_timeout.as_ref());
-    let own = (!own.is_zero()).then_some(own);
-    [to_close, own].into_iter().flatten().min()
 }

@@ -13,7 +13,7 @@ use proto::temporal::api::failure::v1::{
 };
 use proto::temporal::api::history::v1::history_event::Attributes as A;
 
-use super::{REQUEST_TIMEOUT, backoff};
+use crate::nexus::asking::{REQUEST_TIMEOUT, backoff};
 use crate::nexus::callback::CallbackToken;
 use crate::nexus::failure::handler_failure;
 use crate::rejection::Rejection;
@@ -186,7 +186,7 @@ fn attempted(
 ) {
     let now = step.time();
     let next = match phase {
-        Phase::Pending => now.after(backoff(step, attempt + 1)).0,
+        Phase::Pending => now.after(backoff(step.now, attempt + 1)).0,
         Phase::Standby | Phase::Succeeded | Phase::Failed => 0,
     };
     step.change(ChangeKind::CallbackAttempted(Box::new(CallbackAttempted {

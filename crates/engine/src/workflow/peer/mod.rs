@@ -233,7 +233,8 @@ fn child_awaits(state: &State, seq: u64) -> Option<Send> {
     Some(to_parent(state, seq, parent, message))
 }
 
-/// To the current run of the workflow that waits: a reset may have carried the operation to another.
+/// To whoever waits: the current run of a workflow, as a reset may have carried the operation to another; or one
+/// run of a standalone operation.
 fn callback(state: &State, seq: u64, index: u64) -> Option<Send> {
     let callback = state.callbacks.get(&index)?;
     let header = callback.nexus()?.header.get(TOKEN_HEADER)?;
@@ -242,9 +243,9 @@ fn callback(state: &State, seq: u64, index: u64) -> Option<Send> {
     Some(Send {
         seq,
         namespace_id: Uuid::parse_str(&token.namespace_id).unwrap_or(Uuid::nil()),
-        kind: Kind::Workflow,
+        kind: token.kind().unwrap_or(Kind::Workflow),
+        run_id: token.run(),
         workflow_id: token.workflow_id,
-        run_id: None,
         message: Peer::NexusOperationCompleted(Box::new(completion)),
     })
 }

@@ -10,7 +10,7 @@ use proto::temporal::api::history::v1::{
 
 use super::State;
 use super::callback::{Callback, Phase};
-use super::nexus_operation::{Asking, Cancellation, NexusOperation};
+use super::nexus_operation::{Asking, NexusOperation};
 use super::outbox::OutboxEntry;
 use crate::ids::EventId;
 use crate::nexus::callback::{CallbackToken, TOKEN_HEADER};
@@ -75,16 +75,7 @@ impl State {
         event: &HistoryEvent,
         a: &NexusOperationScheduledEventAttributes,
     ) {
-        let time = event_time(event);
-        let operation = NexusOperation {
-            scheduled: Arc::new(a.clone()),
-            scheduled_time: time,
-            start: Asking::new(time),
-            started: None,
-            operation_token: "".into(),
-            cancellation: None,
-            closing: false,
-        };
+        let operation = NexusOperation::new(Arc::new(a.clone()), event_time(event));
         self.nexus_operations.insert(event.event_id, operation);
     }
 
@@ -92,28 +83,14 @@ impl State {
     fn nexus_started(&mut self, a: &NexusOperationStartedEventAttributes, at: Timestamp) {
         self.nexus_operations
             .update(&a.scheduled_event_id, |operation| {
-                if operation.started.is_some() {
-                    return;
-                }
-                operation.start.ended(at, None);
-                operation.started = Some(at);
-                operation.operation_token = a.operation_token.as_str().into();
-                if let Some(cancellation) = &mut operation.cancellation {
-                    cancellation.requested_time = Some(at);
-                    cancellation.asking = Asking::new(at);
-                }
+                operation.apply_started(&a.operation_token, at);
             });
     }
 
     fn nexus_cancel_requested(&mut self, event: &HistoryEvent, id: EventId) {
         let at = event_time(event);
         self.nexus_operations.update(&id, |operation| {
-            operation.cancellation = Some(Cancellation {
-                requested_event_id: event.event_id,
-                requested_time: operation.started.map(|_| at),
-                asking: Asking::new(at),
-                taken: None,
-            });
+            operation.apply_cancel_requested(event.event_id, at);
         });
     }
 
@@ -124,12 +101,7 @@ impl State {
         failure: Option<proto::temporal::api::failure::v1::Failure>,
     ) {
         self.nexus_operations.update(&id, |operation| {
-            if let Some(cancellation) = &mut operation.cancellation
-                && cancellation.taken.is_none()
-            {
-                cancellation.taken = Some(failure.is_none());
-                cancellation.asking.ended(at, failure);
-            }
+            operation.apply_cancel_ended(at, failure);
         });
     }
 
@@ -146,15 +118,12 @@ impl State {
     pub(super) fn nexus_attempt_failed(&mut self, failed: &NexusAttemptFailed) {
         self.nexus_operations
             .update(&failed.scheduled_event_id, |operation| {
-                let asking = if failed.cancel {
-                    operation.cancellation.as_mut().map(|c| &mut c.asking)
-                } else {
-                    Some(&mut operation.start)
-                };
-                if let Some(asking) = asking {
-                    asking.ended(Timestamp(failed.ended_time), failed.failure.clone());
-                    asking.due = Timestamp(failed.next_time);
-                }
+                operation.apply_attempt_failed(
+                    failed.cancel,
+                    failed.failure.clone(),
+                    Timestamp(failed.ended_time),
+                    Timestamp(failed.next_time),
+                );
             });
     }
 

@@ -337,7 +337,7 @@ impl State {
         self.next_deadline()
     }
 
-    /// Whether somebody is at work for this run, or should be: a worker, or who takes its messages.
+    /// Whether somebody is at work for this run, or should be: a worker, a Nexus handler, or who takes its messages.
     pub fn is_at_work(&self, now: Timestamp) -> bool {
         let now = self.own_time(now);
         let is_waiting = |activity: &Activity| {
@@ -346,8 +346,10 @@ impl State {
         };
         let mut activities = self.activities.iter();
         !self.outbox.is_empty()
+            || self.callbacks.any_ready()
             || self.is_open()
                 && (self.core.workflow_task.is_some()
+                    || self.nexus_operations.any_ready()
                     || activities.any(|(_, activity)| !activity.closing && !is_waiting(activity)))
     }
 

@@ -106,7 +106,11 @@ pub(super) fn nothing_is_forgotten(
             .activities
             .iter()
             .any(|(_, activity)| activity.started.is_some() && !activity.closing);
-    let is_busy = !effects.is_empty() || state.is_open() && is_started;
+    let mut operations = state.nexus_operations.iter();
+    let mut callbacks = state.callbacks.iter();
+    let is_asking = operations.any(|(_, operation)| operation.is_under_way());
+    let is_calling = callbacks.any(|(_, c)| c.is_to_be_called() && c.asking.under_way);
+    let is_busy = !effects.is_empty() || is_calling || state.is_open() && (is_started || is_asking);
     if is_busy != state.is_at_work(now) {
         return Err(format!("busy: {is_busy}, by {} effects", effects.len()));
     }

@@ -116,6 +116,7 @@ impl Script {
                 run_id: state.run_id.to_string(),
                 scheduled_event_id: *event,
                 request_id: operation.scheduled.request_id.clone(),
+                kind: 0,
             };
             callbacks.push(callback_to(SYSTEM_URL.to_owned(), Some(token)));
         }

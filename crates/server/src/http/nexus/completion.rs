@@ -6,11 +6,12 @@ use std::time::SystemTime;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::response::Response;
+use engine::execution::completed;
 use engine::nexus::callback::{CallbackToken, TOKEN_HEADER};
 use engine::nexus::failure::{OPERATION_ERROR, from_json, from_nexus, operation_cause};
 use engine::nexus::link;
 use engine::time::Timestamp;
-use engine::workflow::input::{Input, NexusCompletion, NexusOutcome};
+use engine::workflow::input::{NexusCompletion, NexusOutcome};
 use http::{HeaderMap, Method};
 use uuid::Uuid;
 
@@ -94,20 +95,21 @@ async fn complete(
     }
     let completion = NexusCompletion {
         scheduled_event_id: token.scheduled_event_id,
-        request_id: token.request_id,
+        request_id: token.request_id.clone(),
         operation_token,
         start_time,
         close_time: None,
         links: link::from_nexus(&links),
         outcome,
     };
-    let input = Input::NexusOperationCompleted(Box::new(completion));
-    // To the current run: a reset may have carried the operation there.
-    let step = frontend
-        .node
-        .shards
-        .step(&entry.namespace, token.workflow_id, None, input);
-    step.await?;
+    let kind = token.kind();
+    let kind = kind.ok_or_else(|| Refused::bad_request("invalid callback token"))?;
+    let input = completed(kind, Box::new(completion));
+    let shards = &frontend.node.shards;
+    let run_id = token.run();
+    shards
+        .step(&entry.namespace, token.workflow_id, run_id, input)
+        .await?;
     Ok(())
 }
 

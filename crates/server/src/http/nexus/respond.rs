@@ -66,6 +66,7 @@ impl From<CallError> for Refused {
                 rejection @ (Rejection::NotFound(_)
                 | Rejection::AlreadyCompleted
                 | Rejection::WorkflowNotFound { .. }
+                | Rejection::NexusOperationNotFound { .. }
                 | Rejection::RunNotFound { .. }),
             ) => Self::new("NOT_FOUND", rejection.to_string()),
             CallError::Rejected(rejection @ Rejection::InvalidArgument(_)) => {

@@ -1,0 +1,10 @@
+//! What clients ask.
+
+pub(super) mod request_cancel;
+pub(super) mod terminate;
+
+use crate::rejection::Rejection;
+
+fn precondition(message: impl Into<String>) -> Rejection {
+    Rejection::FailedPrecondition(message.into())
+}
