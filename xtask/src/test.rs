@@ -33,6 +33,9 @@ pub(crate) fn all() -> Result<(), String> {
         let mut suite = Command::new("tests/sdk/typescript/run");
         suite.env("STEADFAST_ADDRESS", server.address());
         step("end to end, with the official TypeScript SDK", suite)?;
+        let mut suite = Command::new("tests/sdk/rust/run");
+        suite.env("STEADFAST_ADDRESS", server.address());
+        step("end to end, with the official Rust SDK", suite)?;
         let mut samples = Command::new("samples/run");
         samples.args(["--quiet", "--address", &server.address()]);
         step("the samples, with the official TypeScript SDK", samples)?;
@@ -45,6 +48,15 @@ pub(crate) fn all() -> Result<(), String> {
             &server.address(),
         ]);
         step("the samples, with the official Python SDK", samples)?;
+        let mut samples = Command::new("samples/run");
+        samples.args([
+            "--quiet",
+            "--language",
+            "rust",
+            "--address",
+            &server.address(),
+        ]);
+        step("the samples, with the official Rust SDK", samples)?;
     }
     println!("all steps passed");
     Ok(())
