@@ -433,3 +433,44 @@ def test_thirty_operations_at_a_time(w, ep):
         w.complete(task, *[nexus.schedule(ep) for _ in range(31)])
     w.complete(w.poll(), *[nexus.schedule(ep) for _ in range(30)])
     assert len(w.describe().pending_nexus_operations) == 30
+
+
+@pytest.mark.parametrize("excluded", [False, True])
+def test_a_reset_takes_over_what_handlers_said(w, ep, excluded):
+    w.begin(nexus.schedule(ep), nexus.schedule(ep))
+    first, second = nexus.poll(w), nexus.poll(w)
+    w.signal("s")
+    w.step()
+    nexus.start(w, first)
+    w.wait_for("NexusOperationStarted")
+    nexus.succeed(w, second)
+    w.wait_for("NexusOperationCompleted")
+    base = w.run_id
+    events = w.events()
+    names = [history.event_name(event) for event in events]
+    point = names.index("WorkflowTaskCompleted", 5) + 1
+    types = ["RESET_REAPPLY_EXCLUDE_TYPE_NEXUS"] if excluded else []
+    new = w.call(
+        "ResetWorkflowExecution",
+        workflow_execution=w.execution(run_id=base),
+        workflow_task_finish_event_id=point,
+        request_id="reset",
+        reason="why",
+        reset_reapply_exclude_types=types,
+    ).run_id
+    again = [history.event_name(event) for event in w.events(run_id=new)[point:]]
+    pending = w.describe(run_id=new).pending_nexus_operations
+    if excluded:
+        assert again == ["WorkflowTaskScheduled"] and len(pending) == 2
+        # They are asked for again, under the same request ids.
+        ids = {task.request.start_operation.request_id for task in (first, second)}
+        asked = {nexus.poll(w).request.start_operation.request_id for _ in range(2)}
+        assert asked == ids
+    else:
+        assert sorted(again) == [
+            "NexusOperationCompleted",
+            "NexusOperationStarted",
+            "WorkflowTaskScheduled",
+        ]
+        (left,) = pending
+        assert left.operation_token == "tok"

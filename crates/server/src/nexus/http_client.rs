@@ -1,5 +1,7 @@
 //! The Nexus protocol spoken to servers elsewhere: endpoints with an external target, and completion callbacks.
+//! Whom to trust behind an https address the system says, or the file that `SSL_CERT_FILE` names.
 
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -12,8 +14,10 @@ use engine::workflow::input::{CallbackAnswer, NexusAnswer, NexusOutcome};
 use engine::workflow::transition::CallbackCall;
 use http::header::{CONTENT_TYPE, USER_AGENT};
 use http::request::Builder;
+use http::uri::Scheme;
 use http::{HeaderMap, Method, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -42,10 +46,14 @@ const AGENT: &str = "temporalio/server";
 /// A client with its connections.
 #[derive(Clone)]
 pub struct HttpClient {
-    client: Client<HttpConnector, Full<Bytes>>,
+    plain: Client<HttpConnector, Full<Bytes>>,
+    /// Made when an address first asks for it: it reads all that the system trusts.
+    secure: Arc<OnceLock<Secure>>,
     /// Where callbacks to this server come in, with `{namespace}` in it.
     callback_url: String,
 }
+
+type Secure = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
 /// An answer, read to its end.
 struct Answered {
@@ -58,7 +66,8 @@ impl HttpClient {
     /// A client that gives this address to those who are to call back.
     pub fn new(callback_url: String) -> Self {
         Self {
-            client: Client::builder(TokioExecutor::new()).build_http(),
+            plain: Client::builder(TokioExecutor::new()).build_http(),
+            secure: Arc::default(),
             callback_url,
         }
     }
@@ -167,11 +176,12 @@ impl HttpClient {
         timeout: Duration,
     ) -> Result<Answered, String> {
         let exchange = async {
-            let response: Response<_> = self
-                .client
-                .request(request)
-                .await
-                .map_err(|error| whole_error(&error))?;
+            let answer = if request.uri().scheme() == Some(&Scheme::HTTPS) {
+                self.secure().await?.request(request)
+            } else {
+                self.plain.request(request)
+            };
+            let response: Response<_> = answer.await.map_err(|error| whole_error(&error))?;
             let (parts, body) = response.into_parts();
             let body = Limited::new(body, BODY_MAX).collect().await;
             Ok(Answered {
@@ -184,6 +194,27 @@ impl HttpClient {
             .await
             .unwrap_or_else(|_| Err("request timed out".to_owned()))
     }
+
+    async fn secure(&self) -> Result<Secure, String> {
+        if let Some(client) = self.secure.get() {
+            return Ok(client.clone());
+        }
+        let made = tokio::task::spawn_blocking(secure).await;
+        let made = made.map_err(|error| error.to_string())??;
+        Ok(self.secure.get_or_init(|| made).clone())
+    }
+}
+
+/// A client for https addresses. Without anybody to trust there is none, and the next request looks again.
+fn secure() -> Result<Secure, String> {
+    let provider = rustls::crypto::ring::default_provider();
+    let connector = HttpsConnectorBuilder::new()
+        .with_provider_and_native_roots(provider)
+        .map_err(|error| format!("nobody is trusted for https: {error}"))?
+        .https_only()
+        .enable_http1()
+        .build();
+    Ok(Client::builder(TokioExecutor::new()).build(connector))
 }
 
 impl Answered {
