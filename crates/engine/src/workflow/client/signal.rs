@@ -16,7 +16,7 @@ pub(crate) fn signal(
 ) -> Result<Transition, Rejection> {
     let seen = step.state.request_ids.get(request.request_id.as_str());
     // The same id on a start is another matter.
-    if seen.is_some_and(|seen| seen.event_type == EventType::WorkflowExecutionSignaled as i32) {
+    if seen.is_some_and(|seen| seen.signaled) {
         // A repeated request is answered as the first was, also on a closed run.
         return step.done(Reply::Signaled);
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use proto::temporal::api::common::v1::{Payload, Payloads};
 use proto::temporal::api::enums::v1::{
-    ContinueAsNewInitiator, EventType, WorkflowExecutionStatus as Status,
+    ContinueAsNewInitiator, WorkflowExecutionStatus as Status,
     WorkflowIdConflictPolicy as Conflict, WorkflowIdReusePolicy as Reuse,
 };
 use proto::temporal::api::history::v1::history_event::Attributes;
@@ -357,13 +357,11 @@ fn seen_before(state: &State, wish: &Wish) -> Option<StartReply> {
     let request_id = wish.start.request_id.as_str();
     let seen = state.request_ids.get(request_id)?;
     let started = *state.core.start.request_id == *request_id;
-    let signaled = seen.event_type == EventType::WorkflowExecutionSignaled as i32;
-    if wish.signal.is_some() && !signaled {
+    if wish.signal.is_some() && !seen.signaled {
         // A start took it, but never a signal: this one is news.
         return None;
     }
-    let attached = seen.event_type == EventType::WorkflowExecutionOptionsUpdated as i32;
-    if !started && !attached && (!signaled || wish.signal.is_none()) {
+    if !started && !seen.attached && wish.signal.is_none() {
         // The id of a signal, of an update or of a Nexus operation says nothing about starts.
         return None;
     }

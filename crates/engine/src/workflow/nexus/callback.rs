@@ -91,7 +91,7 @@ fn outcome(state: &State) -> Option<NexusOutcome> {
 fn start_link(state: &State, callback: &Callback) -> Link {
     let attached = EventType::WorkflowExecutionOptionsUpdated;
     let seen = state.request_ids.get(&*callback.request_id);
-    let reference = if seen.is_some_and(|seen| seen.event_type == attached as i32) {
+    let reference = if seen.is_some_and(|seen| seen.attached) {
         Reference::RequestIdRef(RequestIdReference {
             request_id: callback.request_id.to_string(),
             event_type: attached.into(),

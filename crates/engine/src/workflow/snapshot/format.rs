@@ -177,6 +177,10 @@ struct RequestIdEntry {
     event_type: i32,
     #[prost(int64, tag = "3")]
     event_id: i64,
+    #[prost(bool, tag = "4")]
+    signaled: bool,
+    #[prost(bool, tag = "5")]
+    attached: bool,
 }
 
 /// An update; the event of its last stage.
@@ -295,6 +299,8 @@ impl Snapshot {
                     id: id.to_string(),
                     event_type: seen.event_type,
                     event_id: seen.event_id,
+                    signaled: seen.signaled,
+                    attached: seen.attached,
                 })
                 .collect(),
             updates: state
@@ -361,6 +367,8 @@ impl Snapshot {
             let seen = RequestIdSeen {
                 event_type: entry.event_type,
                 event_id: entry.event_id,
+                signaled: entry.signaled,
+                attached: entry.attached,
             };
             state.request_ids.insert(entry.id.into(), seen);
         }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use prost::Message;
 use proto::temporal::api::common::v1::Payload;
 use proto::temporal::api::enums::v1::{
-    ParentClosePolicy, TimeoutType, WorkflowExecutionStatus as Status,
+    EventType, ParentClosePolicy, TimeoutType, WorkflowExecutionStatus as Status,
     WorkflowTaskFailedCause as Cause,
 };
 use proto::temporal::api::history::v1::history_event::Attributes as A;
@@ -468,15 +468,20 @@ impl State {
     }
 
     pub(super) fn note_request_id(&mut self, request_id: &str, event_type: i32, event_id: i64) {
-        if !request_id.is_empty() {
-            self.request_ids.insert(
-                request_id.into(),
-                RequestIdSeen {
-                    event_type,
-                    event_id,
-                },
-            );
+        if request_id.is_empty() {
+            return;
         }
+        let before = self.request_ids.get(request_id).copied();
+        let is = |kind: EventType| event_type == kind as i32;
+        let seen = RequestIdSeen {
+            event_type,
+            event_id,
+            signaled: is(EventType::WorkflowExecutionSignaled)
+                || before.is_some_and(|seen| seen.signaled),
+            attached: is(EventType::WorkflowExecutionOptionsUpdated)
+                || before.is_some_and(|seen| seen.attached),
+        };
+        self.request_ids.insert(request_id.into(), seen);
     }
 
     /// The id by which a receiver recognises a repeated message: the same for every delivery. It shows as the

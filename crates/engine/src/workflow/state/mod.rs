@@ -104,13 +104,17 @@ impl table::Entry for ScheduledActivity {
     }
 }
 
-/// The event that a request id caused.
+/// The last event that a request id caused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestIdSeen {
     /// Its type, as on the wire.
     pub event_type: i32,
     /// Its id; 0 while it is buffered.
     pub event_id: EventId,
+    /// A signal of this id was taken, be it the last one or not: callers may use one id for several requests.
+    pub signaled: bool,
+    /// A start of this id attached itself to the run.
+    pub attached: bool,
 }
 
 impl table::Entry for RequestIdSeen {
