@@ -85,6 +85,7 @@ impl State {
             ChangeKind::Reset(reset) => self.reset(reset),
             ChangeKind::OptionsUpdated(updated) => self.options_updated(updated),
             ChangeKind::Attached(attached) => core.attached.push(attached.clone()),
+            ChangeKind::Deleting(_) => core.deleting = true,
         }
     }
 

@@ -24,8 +24,10 @@ pub enum Input {
     Canceled(ActivityTarget, Option<Payloads>, String),
     /// RequestCancelActivityExecution.
     RequestCancel(Box<RequestCancelActivityExecutionRequest>),
-    /// TerminateActivityExecution, and what deleting an open one does to it first.
+    /// TerminateActivityExecution.
     Terminate(Terminate),
+    /// DeleteActivityExecution.
+    Delete,
     /// PauseActivityExecution without a workflow.
     Pause(Box<PauseActivityExecutionRequest>),
     /// UnpauseActivityExecution without a workflow.

@@ -67,6 +67,7 @@ pub(crate) fn handle(
             client::request_cancel::request_cancel(&mut step, *request)
         }
         Input::Terminate(request) => client::terminate::terminate(&mut step, request),
+        Input::Delete => client::delete::delete(&mut step),
         Input::Pause(request) => client::pause::pause(&mut step, *request),
         Input::Unpause(request) => client::unpause::unpause(&mut step, &request),
         Input::Reset(request) => client::reset::reset(&mut step, &request),

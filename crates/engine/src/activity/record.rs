@@ -30,7 +30,7 @@ impl Record {
 #[derive(Clone, PartialEq, Message)]
 pub struct Change {
     /// What changed.
-    #[prost(oneof = "ChangeKind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11")]
+    #[prost(oneof = "ChangeKind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12")]
     pub kind: Option<ChangeKind>,
 }
 
@@ -70,6 +70,9 @@ pub enum ChangeKind {
     /// A start that found it running attached something.
     #[prost(message, tag = "11")]
     Attached(Attached),
+    /// It is to be deleted as soon as it is closed.
+    #[prost(bool, tag = "12")]
+    Deleting(bool),
 }
 
 /// See [`ChangeKind::Created`].

@@ -134,6 +134,9 @@ pub struct Core {
     /// 16 bytes.
     #[prost(bytes = "bytes", tag = "34")]
     pub namespace_id: bytes::Bytes,
+    /// It is to be deleted as soon as it is closed.
+    #[prost(bool, tag = "35")]
+    pub deleting: bool,
 }
 
 /// A reset that waits until the attempt at hand ends.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use proto::temporal::api::history::v1::HistoryEvent;
-use proto::temporal::api::workflowservice::v1::TerminateWorkflowExecutionRequest;
 use uuid::Uuid;
 
 use super::{Effect, IndexRow, JournalError, Kind, Peer, PeerAnswer, Reply, Transition};
@@ -48,7 +47,7 @@ pub enum Input {
     Peer(Peer),
     /// The answer to a message that this execution sent.
     PeerAnswer(u64, PeerAnswer),
-    /// It is open and to be deleted: it must close first.
+    /// It is to be deleted, and is open or has somebody to tell: it must close first.
     Delete,
 }
 
@@ -158,7 +157,7 @@ impl Execution {
                     Input::Deadline => workflow::Input::Deadline,
                     Input::Peer(message) => workflow::Input::Peer(message),
                     Input::PeerAnswer(seq, answer) => workflow::Input::PeerAnswer(seq, answer),
-                    Input::Delete => workflow::Input::Terminate(Box::new(deletion(env))),
+                    Input::Delete => workflow::Input::Delete,
                     Input::Activity(_) | Input::Schedule(_) | Input::NexusOperation(_) => {
                         return Err(of_another_kind());
                     }
@@ -169,10 +168,7 @@ impl Execution {
                 let input = match input {
                     Input::Activity(input) => input,
                     Input::Deadline => activity::Input::Deadline,
-                    Input::Delete => activity::Input::Terminate(activity::Terminate {
-                        reason: "Delete activity execution".to_owned(),
-                        ..activity::Terminate::default()
-                    }),
+                    Input::Delete => activity::Input::Delete,
                     // It sends no messages, and none is meant for it.
                     Input::Peer(_)
                     | Input::PeerAnswer(..)
@@ -213,13 +209,7 @@ impl Execution {
                 let (input, is_message) = match input {
                     Input::NexusOperation(input) => (input, false),
                     Input::Deadline => (nexus_operation::Input::Deadline, false),
-                    Input::Delete => {
-                        let terminate = nexus_operation::Terminate {
-                            reason: "Delete nexus operation execution".to_owned(),
-                            ..nexus_operation::Terminate::default()
-                        };
-                        (nexus_operation::Input::Terminate(terminate), false)
-                    }
+                    Input::Delete => (nexus_operation::Input::Delete, false),
                     Input::Peer(Peer::NexusOperationCompleted(completion)) => {
                         (nexus_operation::Input::Completed(completion), true)
                     }
@@ -434,6 +424,16 @@ impl Execution {
         }
     }
 
+    /// Whether it goes as soon as it is closed and has told everybody who must know. An ended schedule stays known.
+    pub fn is_deleting(&self) -> bool {
+        match self {
+            Self::Workflow(state) => state.core.deleting,
+            Self::Activity(state) => state.core.deleting,
+            Self::NexusOperation(state) => state.core.deleting,
+            Self::Schedule(_) => false,
+        }
+    }
+
     /// Whether forgetting it would lose what its journal does not know: a workflow task that a worker has, a
     /// sticky queue's timeout, updates that are not accepted yet, a request to a Nexus handler.
     pub fn is_volatile(&self) -> bool {
@@ -572,14 +572,4 @@ fn workflow_weight(state: &workflow::State) -> usize {
         + admitted
         + completed_updates
         + state.workflow_id.len()
-}
-
-/// What deleting an open workflow does to it first.
-fn deletion(env: Env<'_>) -> TerminateWorkflowExecutionRequest {
-    TerminateWorkflowExecutionRequest {
-        namespace: env.namespace.name.to_string(),
-        reason: "Delete workflow execution".to_owned(),
-        identity: workflow::SERVER_IDENTITY.to_owned(),
-        ..TerminateWorkflowExecutionRequest::default()
-    }
 }

@@ -61,6 +61,7 @@ impl State {
             }
             ChangeKind::Closed(closed) => self.closed(closed, time),
             ChangeKind::Attached(attached) => self.core.attached.push(attached.clone()),
+            ChangeKind::Deleting(_) => self.core.deleting = true,
         }
     }
 

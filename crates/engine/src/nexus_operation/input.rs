@@ -15,8 +15,10 @@ pub enum Input {
     Completed(Box<NexusCompletion>),
     /// RequestCancelNexusOperationExecution.
     RequestCancel(Box<RequestCancelNexusOperationExecutionRequest>),
-    /// TerminateNexusOperationExecution, and what deleting an open one does to it first.
+    /// TerminateNexusOperationExecution.
     Terminate(Terminate),
+    /// It is to be deleted.
+    Delete,
     /// Time has passed: whatever is due, fires.
     Deadline,
 }

@@ -67,6 +67,7 @@ pub(crate) fn handle(
             client::request_cancel::request_cancel(&mut step, *request)
         }
         Input::Terminate(request) => client::terminate::terminate(&mut step, request),
+        Input::Delete => client::delete::delete(&mut step),
         Input::Deadline => {
             timer::fire(&mut step);
             Ok(())

@@ -32,7 +32,7 @@ impl Record {
 #[derive(Clone, PartialEq, Message)]
 pub struct Change {
     /// What changed.
-    #[prost(oneof = "ChangeKind", tags = "1, 2, 3, 4, 5, 6, 7")]
+    #[prost(oneof = "ChangeKind", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
     pub kind: Option<ChangeKind>,
 }
 
@@ -60,6 +60,9 @@ pub enum ChangeKind {
     /// A start that found it running attached something.
     #[prost(message, tag = "7")]
     Attached(Attached),
+    /// It is to be deleted as soon as it is closed.
+    #[prost(bool, tag = "8")]
+    Deleting(bool),
 }
 
 /// See [`ChangeKind::Created`].

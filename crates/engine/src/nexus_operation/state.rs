@@ -77,6 +77,9 @@ pub struct Core {
     /// What later starts attached.
     #[prost(message, repeated, tag = "15")]
     pub attached: Vec<Attached>,
+    /// It is to be deleted as soon as it is closed.
+    #[prost(bool, tag = "16")]
+    pub deleting: bool,
 }
 
 impl State {

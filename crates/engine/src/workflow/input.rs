@@ -32,6 +32,8 @@ pub enum Input {
     RequestCancel(RequestCancel),
     /// TerminateWorkflowExecution.
     Terminate(Box<TerminateWorkflowExecutionRequest>),
+    /// DeleteWorkflowExecution.
+    Delete,
     /// UpdateWorkflowExecution.
     Update(Box<UpdateWorkflow>),
     /// ResetStickyTaskQueue, and what an unreachable sticky worker amounts to.

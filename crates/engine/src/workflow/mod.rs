@@ -66,7 +66,6 @@ use crate::Env;
 use crate::ids::Now;
 use crate::rejection::Rejection;
 pub(crate) use client::update_activity_options::merged as merged_options;
-pub(crate) use step::SERVER_IDENTITY;
 use step::Step;
 pub(crate) use worker::activity_task_failed::kept as kept_failure;
 
@@ -85,6 +84,7 @@ pub fn handle(
         Input::Signal(request) => client::signal::signal(step, *request),
         Input::RequestCancel(request) => client::request_cancel::request_cancel(step, request),
         Input::Terminate(request) => client::terminate::terminate(step, *request),
+        Input::Delete => client::delete::delete(step),
         Input::Update(update) => client::update::update(step, *update),
         Input::ResetStickyTaskQueue => client::reset_sticky::reset_sticky(step),
         Input::StartWorkflowTask(claim) => worker::workflow_task_started::start(step, &claim),

@@ -43,7 +43,7 @@ pub struct Change {
     /// What changed.
     #[prost(
         oneof = "ChangeKind",
-        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 40, 41, 42, 43, 44, 45, 46, 47, 50, 60, 61, 62"
+        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 40, 41, 42, 43, 44, 45, 46, 47, 48, 50, 60, 61, 62"
     )]
     pub kind: Option<ChangeKind>,
 }
@@ -120,6 +120,9 @@ pub enum ChangeKind {
     /// A paused run's workflow task ended without completing: none follows before it goes on.
     #[prost(bool, tag = "44")]
     WorkflowTaskDropped(bool),
+    /// The run is to be deleted, once everybody who must know that it closed has been told.
+    #[prost(bool, tag = "48")]
+    Deleting(bool),
     /// The run's next workflow task goes to another version.
     #[prost(message, tag = "50")]
     VersionTransition(VersionTransition),

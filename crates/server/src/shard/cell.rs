@@ -53,8 +53,6 @@ pub(super) struct Cell {
     pub(super) bytes_since: usize,
     /// Bytes of the last snapshot.
     pub(super) snapshot_bytes: usize,
-    /// Delete it once it has told everyone that it is closed.
-    pub(super) deleting: bool,
     /// Those who wait for it; few cells have any.
     pub(super) waiting: Option<Box<Waiting>>,
     /// In debug builds: a short journal whole, to fold it again.
@@ -105,7 +103,6 @@ impl Cell {
             records_since: 0,
             bytes_since: 0,
             snapshot_bytes: 0,
-            deleting: false,
             waiting: None,
             #[cfg(debug_assertions)]
             journal: Some(Vec::new()),
@@ -143,11 +140,14 @@ impl Cell {
             .min()
     }
 
-    /// When a closed run is deleted.
+    /// When a closed run is deleted: when its retention ends, or at once if that was asked for and everybody who must
+    /// know that it closed has been told.
     pub(super) fn expires_at(&self, retention: Duration) -> Option<Timestamp> {
-        self.state
-            .close_time()
-            .map(|closed| closed.after(retention))
+        let closed = self.state.close_time()?;
+        if self.state.is_deleting() && !self.state.has_messages() {
+            return Some(Timestamp::MIN);
+        }
+        Some(closed.after(retention))
     }
 
     /// Whether a closed run's time is over.
@@ -236,7 +236,7 @@ impl Cell {
     pub(super) fn is_pinned(&mut self, now: Timestamp) -> bool {
         self.forget_gone();
         self.state.is_volatile()
-            || self.deleting
+            || self.state.is_deleting()
             || self.waiting.is_some()
             || self.state.has_messages()
             || self.armed.is_some_and(|at| at <= now)

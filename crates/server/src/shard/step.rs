@@ -235,7 +235,7 @@ impl Shard {
         let Some(cell) = self.cache.get_mut(run_id) else {
             return;
         };
-        let (deleting, open) = (cell.deleting, cell.state.is_open());
+        let (deleting, open) = (cell.state.is_deleting(), cell.state.is_open());
         if cell.waiting.is_some() {
             self.serve_waiting(run_id, commit);
         }
@@ -349,7 +349,7 @@ impl Shard {
         self.hold(commit, Release::Query(query.answer, Ok(answer)));
     }
 
-    /// Deletes a run; an open one is terminated first.
+    /// Deletes a run; an open one is terminated first. That it is to go is recorded if it cannot go at once.
     pub(super) fn delete(
         &mut self,
         namespace: &Arc<Namespace>,
@@ -359,19 +359,14 @@ impl Shard {
         let Some(cell) = self.cache.get_mut(run_id) else {
             return;
         };
-        cell.deleting = true;
         let mut outcome = Ok(());
-        if cell.state.is_open() {
+        let state = &cell.state;
+        if state.is_open() || (state.has_messages() && !state.is_deleting()) {
             let (done, commit) = self.handle(namespace, run_id, Input::Delete);
             outcome = done.map(drop);
             self.after_step(run_id, commit);
         } else {
             self.remove_if_silent(run_id);
-        }
-        if outcome.is_err()
-            && let Some(cell) = self.cache.get_mut(run_id)
-        {
-            cell.deleting = false;
         }
         let commit = self.last_commit(run_id);
         self.hold(commit, Release::Delete(answer, outcome));

@@ -1,5 +1,6 @@
 //! What clients ask.
 
+pub(super) mod delete;
 pub(super) mod pause;
 pub(super) mod request_cancel;
 pub(super) mod reset;

@@ -96,7 +96,14 @@ impl Dice {
                     " silently"
                 ])
             ),
-            11 => "worker cancels".to_owned(),
+            11 => self
+                .pick(&[
+                    "worker cancels",
+                    "worker cancels",
+                    "worker cancels",
+                    "delete",
+                ])
+                .to_owned(),
             12 => format!("cancel{}", self.pick(&["", " request=c"])),
             13 => self
                 .pick(&["pause", "pause request=p", "terminate"])

@@ -210,6 +210,7 @@ fn client_input(verb: &str, words: &mut Words) -> Result<Input, String> {
             identity,
             request_id,
         }),
+        "delete" => Input::Delete,
         "pause" => Input::Pause(Box::new(PauseActivityExecutionRequest {
             request_id,
             reason,
@@ -388,5 +389,6 @@ fn show_change(kind: &ChangeKind) -> String {
         ChangeKind::Reset(_) => "reset".to_owned(),
         ChangeKind::OptionsUpdated(_) => "options updated".to_owned(),
         ChangeKind::Attached(_) => "attached".to_owned(),
+        ChangeKind::Deleting(_) => "deleting".to_owned(),
     }
 }

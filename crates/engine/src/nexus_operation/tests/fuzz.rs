@@ -89,7 +89,7 @@ impl Dice {
             ),
             12 | 13 => format!("cancel{}", self.pick(&[" request=a", " request=b"])),
             14 => self
-                .pick(&["crash", "crash", "terminate request=t", "start"])
+                .pick(&["crash", "crash", "terminate request=t", "delete", "start"])
                 .to_owned(),
             15 => "crash".to_owned(),
             16 => self.start(),

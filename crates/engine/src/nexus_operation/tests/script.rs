@@ -177,6 +177,7 @@ fn client_input(verb: &str, words: &mut Words) -> Result<Input, String> {
             identity,
             ..RequestCancelNexusOperationExecutionRequest::default()
         })),
+        "delete" => Input::Delete,
         "terminate" => Input::Terminate(Terminate {
             reason,
             identity,
@@ -270,5 +271,6 @@ fn show_change(kind: &ChangeKind) -> String {
             format!("closed {status:?} {end}{by}")
         }
         ChangeKind::Attached(_) => "attached".to_owned(),
+        ChangeKind::Deleting(_) => "deleting".to_owned(),
     }
 }

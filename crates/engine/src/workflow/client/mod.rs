@@ -1,6 +1,7 @@
 //! What clients ask of a workflow: one file a verb, named as the wire names it.
 
 mod activity_selection;
+pub(crate) mod delete;
 pub(crate) mod pause_activity;
 pub(crate) mod pause_workflow;
 pub(crate) mod request_cancel;

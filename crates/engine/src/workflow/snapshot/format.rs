@@ -125,6 +125,8 @@ struct CoreFields {
     reset_run_id: Bytes,
     #[prost(bool, tag = "45")]
     ended_by_reset: bool,
+    #[prost(bool, tag = "46")]
+    deleting: bool,
     #[prost(message, optional, tag = "42")]
     priority: Option<Priority>,
     #[prost(message, optional, tag = "50")]
@@ -429,6 +431,7 @@ impl CoreFields {
                 .reset_run_id
                 .map_or(Bytes::new(), |id| Bytes::copy_from_slice(id.as_bytes())),
             ended_by_reset: core.ended_by_reset,
+            deleting: core.deleting,
             priority: core.priority.as_deref().cloned(),
         }
     }
@@ -484,6 +487,7 @@ impl CoreFields {
         core.buffered_pauses = self.buffered_pauses;
         core.reset_run_id = Uuid::from_slice(&self.reset_run_id).ok();
         core.ended_by_reset = self.ended_by_reset;
+        core.deleting = self.deleting;
         core.priority = self.priority.map(Arc::new);
         Some(())
     }

@@ -143,6 +143,7 @@ impl State {
             ChangeKind::ActivityReset(reset) => self.activity_reset(reset),
             ChangeKind::ResetTo(run_id) => self.core.reset_run_id = Uuid::from_slice(run_id).ok(),
             ChangeKind::EndedByReset(_) => self.core.ended_by_reset = true,
+            ChangeKind::Deleting(_) => self.core.deleting = true,
             ChangeKind::ActivitiesRescheduled(_) => self.activities_rescheduled(at),
             ChangeKind::WorkflowTaskDropped(_) => self.workflow_task_dropped(),
             ChangeKind::ActivityOptionsUpdated(updated) => self.activity_options_updated(updated),

@@ -88,6 +88,7 @@ impl State {
             ),
             reset_run_id: None,
             ended_by_reset: false,
+            deleting: false,
             start: Arc::new(Start {
                 time,
                 original_time,

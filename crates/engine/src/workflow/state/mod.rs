@@ -183,6 +183,8 @@ pub struct Core {
     pub reset_run_id: Option<Uuid>,
     /// Its close makes room for a reset.
     pub ended_by_reset: bool,
+    /// It is to be deleted, once everybody who must know that it closed has been told.
+    pub deleting: bool,
     /// Since when, by whom and why the run is paused.
     pub pause: Option<Arc<Pause>>,
     /// Pauses and their ends whose events wait in the buffer: they have taken effect already.

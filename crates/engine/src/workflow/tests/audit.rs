@@ -92,6 +92,7 @@ impl Audit {
                 | ChangeKind::LateChildStarted(_)
                 | ChangeKind::CallbackAttempted(_)
                 | ChangeKind::ResetTo(_)
+                | ChangeKind::Deleting(_)
         );
         if self.closed && !late {
             return Err(format!("a change of a closed run: {change:?}"));

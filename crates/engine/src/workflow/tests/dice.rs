@@ -73,6 +73,7 @@ impl Dice {
             8..=10 => self.update(&label),
             11 => format!("cancel wf={label}"),
             12 if self.chance(40) => format!("terminate wf={label}"),
+            12 if self.chance(20) => format!("delete wf={label}"),
             12..=13 => format!("reset-sticky wf={label}"),
             14..=22 => self.poll(script, &label),
             23..=47 => self.complete(script, run, &label),

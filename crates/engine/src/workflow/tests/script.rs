@@ -93,6 +93,10 @@ impl Script {
             "readmit" => self.readmit(&mut words),
             "cancel" => self.cancel(&mut words),
             "terminate" => self.terminate(&mut words),
+            "delete" => {
+                let run = self.target(&mut words)?;
+                self.step(run, Input::Delete)
+            }
             "reset-sticky" => {
                 let run = self.target(&mut words)?;
                 self.step(run, Input::ResetStickyTaskQueue)

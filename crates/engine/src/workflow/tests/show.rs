@@ -155,6 +155,7 @@ impl<'a> Show<'a> {
             ChangeKind::ParentAsked(_) => line.word("parent asked"),
             ChangeKind::ResetTo(_) => line.word("reset"),
             ChangeKind::EndedByReset(_) => line.word("ended by reset"),
+            ChangeKind::Deleting(_) => line.word("deleting"),
             ChangeKind::ActivitiesRescheduled(_) => line.word("activities rescheduled"),
             ChangeKind::WorkflowTaskDropped(_) => line.word("workflow task dropped"),
             ChangeKind::ActivityPaused(a) => {

@@ -4,10 +4,13 @@ use engine::execution::Kind;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use proto::temporal::api::enums::v1::ParentClosePolicy;
+use engine::rejection::Rejection;
+use proto::temporal::api::enums::v1::{EventType, ParentClosePolicy};
 use store::Check;
 
 use super::bed::{Bed, RETENTION, complete_workflow, start_child};
+use super::restart::Folder;
+use crate::shard::CallError;
 
 async fn nothing_left(bed: &Bed) {
     let check = bed.store.check().await.unwrap();
@@ -62,6 +65,52 @@ async fn a_deleted_child_tells_its_parent_first() {
         bed.store.check().await.unwrap().executions == 1 && children.await.unwrap() == 0
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_deletion_goes_on_after_a_restart() {
+    let folder = Folder::new();
+    let bed = Bed::over(folder.store()).await;
+    let parent = bed.start("parent").await;
+    let task = bed.workflow_task().await;
+    bed.complete(
+        &task,
+        vec![start_child("child", ParentClosePolicy::Terminate)],
+    )
+    .await;
+    bed.until(|| async {
+        let children = bed
+            .node
+            .shards
+            .read(&bed.namespace, "parent", Some(parent), |s| {
+                s.children.iter().all(|(_, child)| child.started.is_some())
+            });
+        children.await.unwrap()
+    })
+    .await;
+    // The parent is out of reach, so that the child cannot tell it that it has closed.
+    bed.until(|| async {
+        drop(bed.signal("parent", "panic").await);
+        let refused = bed.signal("parent", "fine").await;
+        matches!(refused, Err(CallError::Rejected(Rejection::Internal(_))))
+    })
+    .await;
+    let shards = &bed.node.shards;
+    shards
+        .delete(&bed.namespace, Kind::Workflow, "child", None)
+        .await
+        .unwrap();
+    assert_eq!(bed.store.check().await.unwrap().executions, 2);
+    bed.node.stop().await;
+
+    let bed = bed.again(folder.store()).await;
+    bed.until(|| async { bed.store.check().await.unwrap().executions == 1 })
+        .await;
+    let events = bed.events("parent", Some(parent)).await;
+    assert!(
+        events.contains(&EventType::ChildWorkflowExecutionTerminated),
+        "{events:?}"
+    );
 }
 
 #[tokio::test]
