@@ -344,16 +344,16 @@ def pages(scene, query, page_size):
     "order, expected",
     [
         ("MyInt", "abc"),
-        ("MyInt DESC", "cba"),
-        ("MyKeyword DESC", "cba"),
+        ("MyInt DESC", "bac"),
+        ("MyKeyword DESC", "bac"),
         ("MyDouble ASC", "abc"),
         ("MyBool", "bac"),
-        ("MyDatetime DESC", "cba"),
+        ("MyDatetime DESC", "bac"),
         ("StartTime", "abc"),
         ("StartTime DESC", "cba"),
         ("WorkflowId DESC", "cba"),
         ("TaskQueue, MyInt", "abc"),
-        ("ExecutionStatus, MyBool DESC", "cab"),
+        ("ExecutionStatus, MyBool DESC", "abc"),
     ],
 )
 def test_order_by(shelf, order, expected):

@@ -4,7 +4,7 @@
 use uuid::Uuid;
 
 use crate::error::StoreError;
-use crate::filter::{Kind, OrderBy, Value};
+use crate::filter::{Kind, Order, Value};
 
 const VERSION: u8 = 2;
 
@@ -19,7 +19,7 @@ pub(crate) struct Cursor {
 
 impl Cursor {
     /// The cursor for clients. It holds on to its order: in another it means nothing.
-    pub(crate) fn encode(&self, order: &[OrderBy]) -> Vec<u8> {
+    pub(crate) fn encode(&self, order: &Order) -> Vec<u8> {
         let mut out = vec![VERSION];
         out.extend_from_slice(&fingerprint(order));
         out.extend_from_slice(self.run_id.as_bytes());
@@ -40,13 +40,13 @@ impl Cursor {
     }
 
     /// Reads a cursor for this order; anything else that a client may send is refused.
-    pub(crate) fn decode(bytes: &[u8], order: &[OrderBy]) -> Result<Self, StoreError> {
+    pub(crate) fn decode(bytes: &[u8], order: &Order) -> Result<Self, StoreError> {
         parse(bytes, order).ok_or(StoreError::InvalidCursor)
     }
 }
 
 /// Tells orders apart (FNV-1a over how they are written).
-fn fingerprint(order: &[OrderBy]) -> [u8; 4] {
+fn fingerprint(order: &Order) -> [u8; 4] {
     let hash = format!("{order:?}")
         .bytes()
         .fold(0x811C_9DC5, |hash: u32, byte| {
@@ -60,7 +60,7 @@ fn put(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
-fn parse(bytes: &[u8], order: &[OrderBy]) -> Option<Cursor> {
+fn parse(bytes: &[u8], order: &Order) -> Option<Cursor> {
     let rest = &mut &bytes[..];
     let [VERSION] = take::<1>(rest)? else {
         return None;
@@ -70,6 +70,7 @@ fn parse(bytes: &[u8], order: &[OrderBy]) -> Option<Cursor> {
     }
     let run_id = Uuid::from_bytes(take(rest)?);
     let values = order
+        .by
         .iter()
         .map(|by| parse_value(rest, by.column.kind()))
         .collect::<Option<Vec<_>>>()?;

@@ -172,7 +172,7 @@ pub enum Filter {
 pub struct OrderBy {
     /// The column; not one of type Text or KeywordList.
     pub column: Column,
-    /// Greatest first. A missing value is greater than all others.
+    /// Greatest first. Rows without a value come last either way.
     pub descending: bool,
 }
 
@@ -336,25 +336,37 @@ impl Column {
     }
 }
 
-/// Whether ties, which the run id breaks, go from the greatest down: as the last column does.
-pub(crate) fn ties_descend(order: &[OrderBy]) -> bool {
-    order.last().is_none_or(|by| by.descending)
+/// The order that a list really has.
+#[derive(Debug)]
+pub(crate) struct Order {
+    pub(crate) by: Vec<OrderBy>,
+    /// It was not asked for: open runs come first.
+    pub(crate) is_default: bool,
 }
 
-/// The order that a list really has: the default one in place of none, each column checked.
-pub(crate) fn checked_order(order: &[OrderBy]) -> Result<Vec<OrderBy>, StoreError> {
-    if order.is_empty() {
+impl Order {
+    /// The default order in place of none, or what was asked for, each column checked.
+    pub(crate) fn new(asked: &[OrderBy]) -> Result<Self, StoreError> {
+        asked.iter().try_for_each(|by| by.column.check_single())?;
+        let is_default = asked.is_empty();
         let newest_first = |column| OrderBy {
             column,
             descending: true,
         };
-        return Ok(vec![
-            newest_first(Column::CloseTime),
-            newest_first(Column::StartTime),
-        ]);
+        let by = if is_default {
+            [Column::CloseTime, Column::StartTime]
+                .map(newest_first)
+                .to_vec()
+        } else {
+            asked.to_vec()
+        };
+        Ok(Self { by, is_default })
     }
-    order.iter().try_for_each(|by| by.column.check_single())?;
-    Ok(order.to_vec())
+}
+
+/// Whether ties, which the run id breaks, go from the greatest down: as the last column does.
+pub(crate) fn ties_descend(order: &[OrderBy]) -> bool {
+    order.last().is_none_or(|by| by.descending)
 }
 
 /// The words of a text, in lower case: what lies between characters that are neither letters nor

@@ -100,9 +100,8 @@ pub trait Store: Send + Sync {
     /// One page of a namespace's executions.
     ///
     /// An empty `order` is the default one: open runs first, then by close time, then by start
-    /// time, the newest first; it is the same as `[CloseTime descending, StartTime descending]`. A
-    /// missing value sorts as greater than all others, and the run id breaks every tie, in the
-    /// direction of the last column. `after` is the [`Page::next`] of a page with the same filter and order.
+    /// time, the newest first. In any other order, rows without a value come last, whatever its
+    /// direction, and the run id breaks every tie, in the direction of the last column. `after` is the [`Page::next`] of a page with the same filter and order.
     ///
     /// Rows with a namespace division are left out unless the filter names [`Column::Division`].
     fn list(

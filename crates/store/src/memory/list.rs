@@ -10,7 +10,7 @@ use super::{Execution, Listing, Tables};
 use crate::cursor::Cursor;
 use crate::error::StoreError;
 use crate::filter::{
-    AttributeType, Column, Comparison, Filter, OrderBy, Value, checked_order, ties_descend, words,
+    AttributeType, Column, Comparison, Filter, Order, OrderBy, Value, ties_descend, words,
 };
 use crate::model::{AttributeValue, Page};
 
@@ -81,35 +81,36 @@ impl Tables {
         limit: usize,
     ) -> Result<Page, StoreError> {
         filter.check()?;
-        let by_default = order.is_empty();
-        let order = checked_order(order)?;
+        let order = Order::new(order)?;
         let after = after
             .map(|bytes| Cursor::decode(bytes, &order))
             .transpose()?;
         let see = Sight::new(filter);
+        // In the default order, the listing ends where the last page did.
         let behind = |cursor: &Cursor| {
-            after
-                .as_ref()
-                .is_none_or(|after| compare(cursor, after, &order).is_gt())
+            order.is_default
+                || after
+                    .as_ref()
+                    .is_none_or(|after| compare(cursor, after, &order.by).is_gt())
         };
         let end = after
             .as_ref()
-            .filter(|_| by_default)
+            .filter(|_| order.is_default)
             .and_then(|after| Listing::at(namespace, after));
         let matching = self
             .namespace(namespace, end)
             .rev()
             .filter(|execution| see.passes(execution));
         let mut found = matching
-            .map(|execution| (sort_key(execution, &order), execution))
+            .map(|execution| (sort_key(execution, &order.by), execution))
             .filter(|(cursor, _)| behind(cursor));
         let limit = limit.max(1);
         // One more than asked for tells whether there is a next page.
-        let mut found: Vec<_> = if by_default {
+        let mut found: Vec<_> = if order.is_default {
             found.by_ref().take(limit + 1).collect()
         } else {
             let mut found: Vec<_> = found.collect();
-            found.sort_by(|(a, _), (b, _)| compare(a, b, &order));
+            found.sort_by(|(a, _), (b, _)| compare(a, b, &order.by));
             found
         };
         let more = found.len() > limit;
@@ -147,7 +148,7 @@ impl Tables {
         let ascending = |a: &Vec<Value>, b: &Vec<Value>| {
             a.iter()
                 .zip(b)
-                .map(|(a, b)| order_values(a, b))
+                .map(|(a, b)| order_values(a, b, false))
                 .find(|o| o.is_ne())
                 .unwrap_or(Ordering::Equal)
         };
@@ -213,13 +214,7 @@ fn compare(a: &Cursor, b: &Cursor, order: &[OrderBy]) -> Ordering {
     let columns = order
         .iter()
         .zip(a.values.iter().zip(&b.values))
-        .map(|(by, (a, b))| {
-            if by.descending {
-                order_values(b, a)
-            } else {
-                order_values(a, b)
-            }
-        });
+        .map(|(by, (a, b))| order_values(a, b, by.descending));
     let tie = a.run_id.cmp(&b.run_id);
     let tie = if ties_descend(order) {
         tie.reverse()
@@ -232,14 +227,21 @@ fn compare(a: &Cursor, b: &Cursor, order: &[OrderBy]) -> Ordering {
         .unwrap_or(Ordering::Equal)
 }
 
-/// Ascending, a missing value last.
-fn order_values(a: &Value, b: &Value) -> Ordering {
+/// A missing value last, whatever the direction.
+fn order_values(a: &Value, b: &Value, descending: bool) -> Ordering {
     match (a, b) {
         (Value::Null, Value::Null) => Ordering::Equal,
         (Value::Null, _) => Ordering::Greater,
         (_, Value::Null) => Ordering::Less,
         // Values of one column are of one type, so they do compare.
-        _ => compare_values(a, b).unwrap_or(Ordering::Equal),
+        _ => {
+            let ascending = compare_values(a, b).unwrap_or(Ordering::Equal);
+            if descending {
+                ascending.reverse()
+            } else {
+                ascending
+            }
+        }
     }
 }
 

@@ -285,16 +285,12 @@ impl Sql {
     fn behind_column(&mut self, by: &OrderBy, value: &Value) {
         self.push("(");
         match (value, by.descending) {
-            (Value::Null, false) => self.push("0"),
-            (Value::Null, true) => {
-                self.column(&by.column);
-                self.push(" IS NOT NULL");
-            }
+            (Value::Null, _) => self.push("0"),
             (value, descending) => {
                 self.column(&by.column);
                 self.push(if descending { " < " } else { " > " });
                 self.bind(operand(&by.column, value));
-                if !descending {
+                if !matches!(by.column, Column::StartTime | Column::WorkflowId) {
                     self.push(" OR ");
                     self.column(&by.column);
                     self.push(" IS NULL");
@@ -304,7 +300,7 @@ impl Sql {
         self.push(")");
     }
 
-    /// The terms of ORDER BY. A missing value is greater than all others.
+    /// The terms of ORDER BY. Missing values come last.
     pub(super) fn order(&mut self, order: &[OrderBy]) {
         self.order_by(order, ties_descend(order));
     }
@@ -312,15 +308,11 @@ impl Sql {
     /// As [`Sql::order`], when the direction of ties is that of a longer order.
     pub(super) fn order_by(&mut self, order: &[OrderBy], ties_descend: bool) {
         for by in order {
-            match by.column {
-                // Open runs have the greatest number, and an index has the column as it is.
-                Column::CloseTime => self.push("e.close_time"),
-                _ => self.column(&by.column),
-            }
+            self.column(&by.column);
             self.push(match (&by.column, by.descending) {
-                (Column::StartTime | Column::CloseTime | Column::WorkflowId, true) => " DESC, ",
-                (Column::StartTime | Column::CloseTime | Column::WorkflowId, false) => " ASC, ",
-                (_, true) => " DESC NULLS FIRST, ",
+                // To SQLite a missing value is the least.
+                (_, true) => " DESC, ",
+                (Column::StartTime | Column::WorkflowId, false) => " ASC, ",
                 (_, false) => " ASC NULLS LAST, ",
             });
         }

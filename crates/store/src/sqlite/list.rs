@@ -11,15 +11,14 @@ use super::row::{COLUMN_COUNT, COLUMNS, read, uuid};
 use super::schema::OPEN;
 use crate::cursor::Cursor;
 use crate::error::StoreError;
-use crate::filter::{Column, Filter, Kind, OrderBy, Value, checked_order, ties_descend};
+use crate::filter::{Column, Filter, Kind, Order, OrderBy, Value, ties_descend};
 use crate::model::Page;
 
 /// A list that is ready to run.
 pub(super) struct List {
     query: Query,
-    order: Vec<OrderBy>,
+    order: Order,
     after: Option<Cursor>,
-    by_default: bool,
     limit: usize,
 }
 
@@ -32,8 +31,7 @@ impl List {
         limit: usize,
     ) -> Result<Self, StoreError> {
         filter.check()?;
-        let by_default = order.is_empty() || order == checked_order(&[])?;
-        let order = checked_order(order)?;
+        let order = Order::new(order)?;
         let after = after
             .map(|bytes| Cursor::decode(bytes, &order))
             .transpose()?;
@@ -41,7 +39,6 @@ impl List {
             query: Query::new(namespace, filter),
             order,
             after,
-            by_default,
             limit: limit.clamp(1, usize::MAX / 2),
         })
     }
@@ -49,19 +46,31 @@ impl List {
     pub(super) fn run(&self, conn: &Connection) -> Result<Page, Failure> {
         let plan = Plan::new(conn, &self.query)?;
         let mut found = Found::default();
-        match &self.order[..] {
-            [first, ..] if plan.is_ordered() && matches!(first.column, Column::Attribute(..)) => {
-                self.by_attribute(conn, &plan, first, &mut found)?;
+        match &self.order.by[..] {
+            _ if !plan.is_ordered() => self.read(conn, &self.sorted(&plan), &mut found)?,
+            [first, ..] if !self.order.is_default && is_in_parts(&first.column) => {
+                self.in_parts(conn, &plan, first, &mut found)?;
             }
             _ => self.read(conn, &self.plain(&plan), &mut found)?,
         }
         Ok(found.page)
     }
 
-    /// Rows as the plan finds them, sorted if its index does not have them so.
+    /// The few rows that the plan starts from, sorted. What is sorted is only what the order needs:
+    /// whole rows are fetched when it is known which ones make the page.
+    fn sorted(&self, plan: &Plan<'_>) -> Sql {
+        let mut sql = self.select(plan);
+        sql.push(" FROM executions AS e WHERE e.number IN (SELECT e.number");
+        self.conditions(&mut sql, plan, None);
+        sql.push(&format!(" LIMIT {})", self.limit.saturating_add(1)));
+        self.push_order(&mut sql);
+        sql
+    }
+
+    /// Rows as an index has them, sorted if none has them so.
     fn plain(&self, plan: &Plan<'_>) -> Sql {
-        let index = match &self.order[..] {
-            _ if self.by_default => Some(plan.index()),
+        let index = match &self.order.by[..] {
+            _ if self.order.is_default => Some(plan.index()),
             [by] if by.column == Column::WorkflowId => Some("executions_workflow"),
             [by] if by.column == Column::StartTime && !self.query.all_divisions => {
                 Some("executions_start")
@@ -69,29 +78,43 @@ impl List {
             _ => None,
         };
         let mut sql = self.select(plan);
+        self.conditions(&mut sql, plan, index);
+        sql
+    }
+
+    /// From `FROM` on, with the order.
+    fn conditions(&self, sql: &mut Sql, plan: &Plan<'_>, index: Option<&str>) {
         sql.append(plan.conditions(index));
         if let Some(cursor) = &self.after {
             sql.push(" AND ");
-            self.behind(&mut sql, cursor);
+            self.behind(sql, cursor);
         }
+        self.push_order(sql);
+    }
+
+    fn push_order(&self, sql: &mut Sql) {
         sql.push(" ORDER BY ");
-        sql.order(&self.order);
-        sql
+        if self.order.is_default {
+            // Open runs have the greatest number, and indexes have the columns as they are.
+            sql.push("e.close_time DESC, e.start_time DESC, e.run_id DESC");
+        } else {
+            sql.order(&self.order.by);
+        }
     }
 
     fn select(&self, plan: &Plan<'_>) -> Sql {
         let mut sql = Sql::new("SELECT ", &plan.ids);
         sql.push(COLUMNS);
-        for by in &self.order {
+        for by in &self.order.by {
             sql.push(", ");
             sql.column(&by.column);
         }
         sql
     }
 
-    /// By an attribute first: rows that have it come off its index; those without are greater than
-    /// all others.
-    fn by_attribute(
+    /// By a column of which an index knows the rows that have a value, in its order; then those
+    /// without.
+    fn in_parts(
         &self,
         conn: &Connection,
         plan: &Plan<'_>,
@@ -99,17 +122,7 @@ impl List {
         found: &mut Found,
     ) -> Result<(), Failure> {
         let reached = self.after.as_ref().and_then(|cursor| cursor.values.first());
-        let begun_with_missing = reached == Some(&Value::Null);
-        if first.descending {
-            if reached.is_none() || begun_with_missing {
-                self.read(conn, &self.without(plan, first), found)?;
-            }
-            if !found.is_full(self.limit) {
-                self.read(conn, &self.with(plan, first), found)?;
-            }
-            return Ok(());
-        }
-        if !begun_with_missing {
+        if reached != Some(&Value::Null) {
             self.read(conn, &self.with(plan, first), found)?;
         }
         if !found.is_full(self.limit) {
@@ -118,81 +131,88 @@ impl List {
         Ok(())
     }
 
-    /// The rows that have the attribute.
+    /// The rows that have a value in the first column of the order.
     fn with(&self, plan: &Plan<'_>, first: &OrderBy) -> Sql {
         let mut sql = self.select(plan);
-        let id = plan.ids.of(&first.column).unwrap_or(0);
-        sql.push(&format!(
-            " FROM attributes AS k INDEXED BY attributes_value CROSS JOIN executions AS e \
-             ON e.number = k.execution WHERE k.attribute = {id}"
-        ));
-        let descending = first.descending;
-        let reached = self.after.as_ref().and_then(|cursor| {
-            let value = cursor.values.first()?;
-            (*value != Value::Null).then(|| (cursor, operand(&first.column, value)))
-        });
-        if let Some((cursor, value)) = reached {
-            if self.order.len() == 1 {
-                sql.push(" AND (k.value, k.run_id)");
-                sql.push(if descending { " < (" } else { " > (" });
-                sql.bind(value);
+        let (value, run_id) = if first.column == Column::CloseTime {
+            sql.append(plan.conditions(Some(plan.index())));
+            sql.push(&format!(" AND e.close_time < {OPEN}"));
+            ("e.close_time", "e.run_id")
+        } else {
+            let id = plan.ids.of(&first.column).unwrap_or(0);
+            sql.push(&format!(
+                " FROM attributes AS k INDEXED BY attributes_value CROSS JOIN executions AS e \
+                 ON e.number = k.execution WHERE k.attribute = {id}"
+            ));
+            sql.append(plan.filter());
+            ("k.value", "k.run_id")
+        };
+        let alone = self.order.by.len() == 1;
+        if let Some(cursor) = &self.after
+            && let Some(reached) = cursor.values.first().filter(|value| **value != Value::Null)
+        {
+            let reached = operand(&first.column, reached);
+            let operator = if first.descending { "<" } else { ">" };
+            if alone {
+                sql.push(&format!(" AND ({value}, {run_id}) {operator} ("));
+                sql.bind(reached);
                 sql.push(", ");
                 sql.bind(cursor.run_id.as_bytes().to_vec());
                 sql.push(")");
             } else {
-                sql.push(if descending {
-                    " AND k.value <= "
-                } else {
-                    " AND k.value >= "
-                });
-                sql.bind(value);
+                sql.push(&format!(" AND {value} {operator}= "));
+                sql.bind(reached);
                 sql.push(" AND ");
-                sql.behind(cursor, &self.order);
+                sql.behind(cursor, &self.order.by);
             }
         }
-        sql.append(plan.filter());
-        let direction = |descending| if descending { " DESC" } else { " ASC" };
-        sql.push(" ORDER BY k.value");
-        sql.push(direction(descending));
-        sql.push(", ");
-        if let [_] = &self.order[..] {
-            sql.push("k.run_id");
-            sql.push(direction(descending));
+        let direction = if first.descending { "DESC" } else { "ASC" };
+        sql.push(&format!(" ORDER BY {value} {direction}, "));
+        if alone {
+            sql.push(&format!("{run_id} {direction}"));
         } else {
-            sql.order(&self.order[1..]);
+            sql.order(&self.order.by[1..]);
         }
         sql
     }
 
-    /// The rows that do not have the attribute.
+    /// The rows that have none.
     fn without(&self, plan: &Plan<'_>, first: &OrderBy) -> Sql {
-        let alone = self.order.len() == 1;
+        let [_, rest @ ..] = &self.order.by[..] else {
+            return self.plain(plan);
+        };
+        let ties = ties_descend(&self.order.by);
         let mut sql = self.select(plan);
-        sql.append(plan.conditions(alone.then_some("executions_run")));
-        let id = plan.ids.of(&first.column).unwrap_or(0);
-        sql.push(&format!(
-            " AND NOT EXISTS (SELECT 1 FROM attributes AS n \
-             WHERE n.execution = e.number AND n.attribute = {id})"
-        ));
+        if first.column == Column::CloseTime {
+            sql.append(plan.conditions(Some(plan.index())));
+            sql.push(&format!(" AND e.close_time = {OPEN}"));
+        } else {
+            sql.append(plan.conditions(rest.is_empty().then_some("executions_run")));
+            let id = plan.ids.of(&first.column).unwrap_or(0);
+            sql.push(&format!(
+                " AND NOT EXISTS (SELECT 1 FROM attributes AS n \
+                 WHERE n.execution = e.number AND n.attribute = {id})"
+            ));
+        }
         if let Some(cursor) = &self.after
             && cursor.values.first() == Some(&Value::Null)
         {
             sql.push(" AND ");
-            let rest = Cursor {
+            let behind = Cursor {
                 values: cursor.values[1..].to_vec(),
                 run_id: cursor.run_id,
             };
-            sql.behind_by(&rest, &self.order[1..], ties_descend(&self.order));
+            sql.behind_by(&behind, rest, ties);
         }
         sql.push(" ORDER BY ");
-        sql.order_by(&self.order[1..], ties_descend(&self.order));
+        sql.order_by(rest, ties);
         sql
     }
 
     /// Whether a row lies behind the cursor, so that an index need not begin before it.
     fn behind(&self, sql: &mut Sql, cursor: &Cursor) {
         match &cursor.values[..] {
-            [close_time, Value::Int(start_time)] if self.by_default => {
+            [close_time, Value::Int(start_time)] if self.order.is_default => {
                 let close_time = match close_time {
                     Value::Int(close_time) => *close_time,
                     _ => OPEN,
@@ -205,20 +225,20 @@ impl List {
                 sql.bind(cursor.run_id.as_bytes().to_vec());
                 sql.push(")");
             }
-            [value] if matches!(self.order[0].column, Column::StartTime | Column::WorkflowId) => {
-                let value: SqlValue = operand(&self.order[0].column, value);
-                let column = match self.order[0].column {
+            [value] if matches!(self.order.by[0].column, Column::StartTime | Column::WorkflowId) => {
+                let value: SqlValue = operand(&self.order.by[0].column, value);
+                let column = match self.order.by[0].column {
                     Column::StartTime => "e.start_time",
                     _ => "e.workflow_id",
                 };
-                let operator = if self.order[0].descending { "<" } else { ">" };
+                let operator = if self.order.by[0].descending { "<" } else { ">" };
                 sql.push(&format!("({column}, e.run_id) {operator} ("));
                 sql.bind(value);
                 sql.push(", ");
                 sql.bind(cursor.run_id.as_bytes().to_vec());
                 sql.push(")");
             }
-            _ => sql.behind(cursor, &self.order),
+            _ => sql.behind(cursor, &self.order.by),
         }
     }
 
@@ -233,7 +253,7 @@ impl List {
                 break;
             }
             let (key, index_row, _) = read(row)?;
-            let values = (COLUMN_COUNT..).zip(&self.order);
+            let values = (COLUMN_COUNT..).zip(&self.order.by);
             let values = values.map(|(index, by)| value(row, index, &by.column));
             found.last = Some(Cursor {
                 values: values.collect::<rusqlite::Result<_>>()?,
@@ -243,6 +263,12 @@ impl List {
         }
         Ok(())
     }
+}
+
+/// Whether an index has the rows with a value in this column in their order, so that they are read
+/// apart from those without.
+fn is_in_parts(column: &Column) -> bool {
+    matches!(column, Column::CloseTime | Column::Attribute(..))
 }
 
 /// A page in the making.

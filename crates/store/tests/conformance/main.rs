@@ -64,7 +64,7 @@ suite! {
         open_runs_come_first_then_the_newest,
         pages_hold_every_row_once,
         pages_stay_in_place_under_writes,
-        any_column_orders_and_missing_values_are_greatest,
+        any_column_orders_and_missing_values_come_last,
         a_foreign_cursor_is_refused,
         counts_go_by_group,
         what_cannot_be_sorted_or_grouped_is_refused,
