@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 
 
+# Loads that are no workflows, or wait.
+WITHOUT_FLOOR = ("timer", "query", "jobs")
+
+
 @dataclass(frozen=True)
 class Case:
     name: str
@@ -17,7 +21,7 @@ def _closed(scenario: str, concurrency: int, seconds: float) -> Case:
     return Case(
         name=f"{scenario} x{concurrency}",
         arguments=("--scenario", scenario, "--warmup", "2", "--seconds", str(seconds)),
-        floor_of=None if scenario in ("timer", "query") else scenario,
+        floor_of=None if scenario in WITHOUT_FLOOR else scenario,
         concurrency=concurrency,
     )
 
@@ -32,7 +36,9 @@ def quick() -> list[Case]:
     return [
         # At a concurrency of 100 one workflow may take seconds.
         *(_closed(s, c, 10 if c == 100 else 4) for s in ("zero", "one") for c in (1, 10, 100)),
-        *(_closed(s, 10, 4) for s in ("sequential", "parallel", "signals", "timer", "query")),
+        *(_closed(s, 10, 4) for s in ("sequential", "parallel", "signals", "updates", "timer")),
+        *(_closed(s, 10, 4) for s in ("query", "jobs")),
+        _schedules(20, 5),
         _counted("backlog", 10, 500),
         _counted("open", 50, 1_000, "--size", "200"),
         _counted("wide", 1, 100),
@@ -41,14 +47,22 @@ def quick() -> list[Case]:
 
 
 def full() -> list[Case]:
-    scenarios = ("zero", "one", "sequential", "parallel", "signals", "timer", "query")
+    scenarios = ("zero", "one", "sequential", "parallel", "signals", "updates", "timer")
+    scenarios += ("query", "jobs")
     return [
         *(_closed(scenario, c, 15) for scenario in scenarios for c in (1, 10, 100)),
         _counted("backlog", 100, 10_000, "--result-timeout", "300"),
         _counted("open", 100, 20_000, "--size", "2000", "--result-timeout", "300"),
         _counted("wide", 1, 1_000),
+        _schedules(200, 15),
         _idle(30),
     ]
+
+
+def _schedules(count: int, seconds: float) -> Case:
+    """So many schedules with an action each second."""
+    arguments = ("--scenario", "schedules", "--size", str(count), "--seconds", str(seconds))
+    return Case(name=f"schedules {count}", arguments=arguments)
 
 
 def _idle(seconds: float) -> Case:

@@ -6,12 +6,18 @@ use bytes::Bytes;
 use proto::temporal::api::activity::v1::activity_execution_outcome::Value;
 use proto::temporal::api::common::v1::{ActivityType, Payloads, WorkflowExecution, WorkflowType};
 use proto::temporal::api::enums::v1::{
-    ActivityIdReusePolicy, HistoryEventFilterType, QueryResultType, TaskQueueKind,
-    WorkflowIdReusePolicy,
+    ActivityIdReusePolicy, HistoryEventFilterType, QueryResultType, ScheduleOverlapPolicy,
+    TaskQueueKind, UpdateWorkflowExecutionLifecycleStage, WorkflowIdReusePolicy,
 };
 use proto::temporal::api::history::v1::HistoryEvent;
 use proto::temporal::api::query::v1::WorkflowQuery;
+use proto::temporal::api::schedule::v1::{
+    IntervalSpec, Schedule, ScheduleAction, ScheduleInfo, SchedulePolicies, ScheduleSpec,
+    schedule_action,
+};
 use proto::temporal::api::taskqueue::v1::{StickyExecutionAttributes, TaskQueue};
+use proto::temporal::api::update::v1::{self as update, WaitPolicy};
+use proto::temporal::api::workflow::v1::NewWorkflowExecutionInfo;
 use proto::temporal::api::workflowservice::v1::*;
 
 use crate::client::{Client, Method};
@@ -152,6 +158,123 @@ impl Client {
         };
         let method = method!("SignalWorkflowExecution");
         let _: SignalWorkflowExecutionResponse = self.call(method, request, SHORT).await?;
+        Ok(())
+    }
+
+    /// Sends the update with this number; returns its result.
+    pub(crate) async fn update(
+        &self,
+        workflow_id: &str,
+        number: u64,
+    ) -> Result<Option<Payloads>, Error> {
+        let request = UpdateWorkflowExecutionRequest {
+            namespace: self.namespace.clone(),
+            workflow_execution: execution(workflow_id, ""),
+            wait_policy: Some(WaitPolicy {
+                lifecycle_stage: UpdateWorkflowExecutionLifecycleStage::Completed.into(),
+            }),
+            request: Some(update::Request {
+                meta: Some(update::Meta {
+                    update_id: format!("update-{number}"),
+                    identity: self.identity.clone(),
+                }),
+                input: Some(update::Input {
+                    name: String::from("number"),
+                    args: Some(payload::of_json(&number)),
+                    ..Default::default()
+                }),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let method = method!("UpdateWorkflowExecution");
+        // The server may answer early that it is not done: the same id asks again.
+        loop {
+            let response: UpdateWorkflowExecutionResponse =
+                self.call(method, request.clone(), POLL).await?;
+            match response.outcome.and_then(|outcome| outcome.value) {
+                None => {}
+                Some(update::outcome::Value::Success(result)) => return Ok(Some(result)),
+                Some(update::outcome::Value::Failure(failure)) => {
+                    return Err(Error::Unusable(format!(
+                        "update {number} failed: {failure:?}"
+                    )));
+                }
+            }
+        }
+    }
+
+    /// Creates a schedule that starts a workflow each second.
+    pub(crate) async fn create_schedule(
+        &self,
+        queue: &str,
+        id: &str,
+        plan: &Plan,
+    ) -> Result<(), Error> {
+        let action = NewWorkflowExecutionInfo {
+            workflow_id: id.to_owned(),
+            workflow_type: Some(WorkflowType {
+                name: String::from("Load"),
+            }),
+            task_queue: Some(normal_queue(queue)),
+            input: Some(payload::of_json(plan)),
+            ..Default::default()
+        };
+        let interval = IntervalSpec {
+            interval: Some(proto::Duration {
+                seconds: 1,
+                nanos: 0,
+            }),
+            phase: None,
+        };
+        let schedule = Schedule {
+            spec: Some(ScheduleSpec {
+                interval: vec![interval],
+                ..Default::default()
+            }),
+            action: Some(ScheduleAction {
+                action: Some(schedule_action::Action::StartWorkflow(action)),
+            }),
+            policies: Some(SchedulePolicies {
+                overlap_policy: ScheduleOverlapPolicy::AllowAll.into(),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let request = CreateScheduleRequest {
+            namespace: self.namespace.clone(),
+            schedule_id: id.to_owned(),
+            schedule: Some(schedule),
+            identity: self.identity.clone(),
+            request_id: uuid::Uuid::new_v4().to_string(),
+            ..Default::default()
+        };
+        let _: CreateScheduleResponse =
+            self.call(method!("CreateSchedule"), request, SHORT).await?;
+        Ok(())
+    }
+
+    /// What a schedule did.
+    pub(crate) async fn describe_schedule(&self, id: &str) -> Result<ScheduleInfo, Error> {
+        let request = DescribeScheduleRequest {
+            namespace: self.namespace.clone(),
+            schedule_id: id.to_owned(),
+        };
+        let response: DescribeScheduleResponse = self
+            .call(method!("DescribeSchedule"), request, SHORT)
+            .await?;
+        Ok(response.info.unwrap_or_default())
+    }
+
+    /// Deletes a schedule.
+    pub(crate) async fn delete_schedule(&self, id: &str) -> Result<(), Error> {
+        let request = DeleteScheduleRequest {
+            namespace: self.namespace.clone(),
+            schedule_id: id.to_owned(),
+            identity: self.identity.clone(),
+        };
+        let _: DeleteScheduleResponse =
+            self.call(method!("DeleteSchedule"), request, SHORT).await?;
         Ok(())
     }
 

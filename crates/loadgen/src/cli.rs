@@ -31,7 +31,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 1.0)]
     pub(crate) warmup: f64,
     /// Size of one workflow: activities, signals, milliseconds of a timer; open: signals in all;
-    /// wide: activities in flight.
+    /// wide: activities in flight; schedules: how many.
     #[arg(long)]
     pub(crate) size: Option<u64>,
     /// Wide: history events of the long workflow.
@@ -85,10 +85,14 @@ pub(crate) enum Scenario {
     Parallel,
     /// Workflows that complete when they have 10 signals (`--size`).
     Signals,
+    /// Workflows that complete when they have 10 updates (`--size`), sent one after the other.
+    Updates,
     /// Workflows with one timer of 100 ms (`--size`).
     Timer,
     /// Standalone activities: jobs without a workflow.
     Jobs,
+    /// 100 schedules (`--size`) that each start a workflow every second.
+    Schedules,
     /// Start workflows with no worker, then drain them.
     Backlog,
     /// Queries against open workflows.
@@ -124,8 +128,10 @@ impl Scenario {
             Self::Sequential => "sequential",
             Self::Parallel => "parallel",
             Self::Signals => "signals",
+            Self::Updates => "updates",
             Self::Timer => "timer",
             Self::Jobs => "jobs",
+            Self::Schedules => "schedules",
             Self::Backlog => "backlog",
             Self::Query => "query",
             Self::Open => "open",

@@ -9,7 +9,7 @@
 //!
 //! - `scenario/`: one file per kind of load; `floor/`: what the same calls cost with no server behind.
 //! - `script.rs`, `progress.rs`, `stats.rs`: the pure parts.
-//! - `worker.rs`, `starter.rs`, `client.rs`, `api.rs`: the two sides of the client.
+//! - `worker.rs`, `updates.rs`, `starter.rs`, `client.rs`, `api.rs`: the two sides of the client.
 //! - `usage.rs`, `meter.rs`, `report.rs`: what was spent, and how it is told.
 
 #![cfg_attr(test, allow(clippy::expect_used))]
@@ -30,6 +30,7 @@ mod scenario;
 mod script;
 mod starter;
 mod stats;
+mod updates;
 mod usage;
 mod worker;
 

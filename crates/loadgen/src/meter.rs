@@ -135,10 +135,16 @@ impl Spent {
         unit: &'static str,
         latencies: &Latencies,
     ) -> Phase {
-        let phase = self.on(name, unit, latencies.count());
-        Phase {
+        self.on(name, unit, latencies.count()).with(latencies)
+    }
+}
+
+impl Phase {
+    /// With these latencies.
+    pub(crate) fn with(self, latencies: &Latencies) -> Self {
+        Self {
             latency: latencies.percentiles(),
-            ..phase
+            ..self
         }
     }
 }

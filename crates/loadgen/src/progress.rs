@@ -14,6 +14,11 @@ use crate::script::Plan;
 pub(crate) struct Numbers(BTreeSet<u64>);
 
 impl Numbers {
+    /// Adds one; false if it was there.
+    pub(crate) fn insert(&mut self, number: u64) -> bool {
+        self.0.insert(number)
+    }
+
     /// How many.
     pub(crate) fn count(&self) -> u64 {
         self.0.len() as u64
@@ -44,6 +49,8 @@ pub(crate) struct Progress {
     pub(crate) completed: Numbers,
     /// Numbers of the signals that came.
     pub(crate) signals: Numbers,
+    /// Numbers of the updates that were accepted.
+    pub(crate) updates: Numbers,
     /// Timers that were started.
     pub(crate) timers_started: u64,
     /// Timers that fired.
@@ -76,6 +83,12 @@ impl Progress {
                 let problem = take(&mut self.signals, "signal", a.input.as_ref());
                 self.problems.extend(problem);
             }
+            Some(Attributes::WorkflowExecutionUpdateAcceptedEventAttributes(a)) => {
+                let input = a.accepted_request.as_ref().and_then(|r| r.input.as_ref());
+                let args = input.and_then(|input| input.args.as_ref());
+                let problem = take(&mut self.updates, "update", args);
+                self.problems.extend(problem);
+            }
             Some(Attributes::TimerStartedEventAttributes(_)) => self.timers_started += 1,
             Some(Attributes::TimerFiredEventAttributes(_)) => self.timers_fired += 1,
             Some(Attributes::ActivityTaskFailedEventAttributes(_)) => {
@@ -94,7 +107,7 @@ fn take(numbers: &mut Numbers, what: &str, payloads: Option<&Payloads>) -> Optio
     let Some(number) = payload::to_json(payloads) else {
         return Some(format!("{what} without a number"));
     };
-    (!numbers.0.insert(number)).then(|| format!("{what} {number} came twice"))
+    (!numbers.insert(number)).then(|| format!("{what} {number} came twice"))
 }
 
 /// The numbers of the signals among `events` that came after event `after`.

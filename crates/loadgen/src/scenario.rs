@@ -6,6 +6,7 @@ mod idle;
 mod jobs;
 mod open;
 mod query;
+mod schedules;
 mod wide;
 mod workflows;
 
@@ -37,6 +38,7 @@ pub(crate) async fn run(options: Options) -> Result<Option<Report>, Error> {
         Scenario::Backlog => backlog::run(&context).await?,
         Scenario::Query => query::run(&context).await?,
         Scenario::Jobs => jobs::run(&context).await?,
+        Scenario::Schedules => schedules::run(&context).await?,
         Scenario::Open => open::run(&context).await?,
         Scenario::Wide => wide::run(&context).await?,
         _ => match script_of(scenario, context.options.size) {
@@ -60,6 +62,9 @@ pub(crate) fn script_of(scenario: Scenario, size: Option<u64>) -> Option<Script>
         }),
         Scenario::Signals => Some(Script::Signals {
             signals: size.unwrap_or(10),
+        }),
+        Scenario::Updates => Some(Script::Updates {
+            updates: size.unwrap_or(10),
         }),
         Scenario::Timer => Some(Script::Timer {
             millis: size.unwrap_or(100),

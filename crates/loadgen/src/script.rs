@@ -27,6 +27,11 @@ pub(crate) enum Script {
         /// How many.
         signals: u64,
     },
+    /// Completion after so many updates.
+    Updates {
+        /// How many.
+        updates: u64,
+    },
     /// One timer, then completion.
     Timer {
         /// How long.
@@ -67,7 +72,10 @@ impl Script {
     pub(crate) fn activity_count(self) -> u64 {
         match self {
             Self::Sequential { activities } | Self::Parallel { activities } => activities,
-            Self::Signals { .. } | Self::Timer { .. } | Self::Open { .. } => 0,
+            Self::Signals { .. }
+            | Self::Updates { .. }
+            | Self::Timer { .. }
+            | Self::Open { .. } => 0,
         }
     }
 
@@ -78,13 +86,22 @@ impl Script {
             _ => 0,
         }
     }
+
+    /// How many updates the starter sends.
+    pub(crate) fn update_count(self) -> u64 {
+        match self {
+            Self::Updates { updates } => updates,
+            _ => 0,
+        }
+    }
 }
 
 impl Plan {
     /// The result that a correct server delivers.
     pub(crate) fn expected_result(&self) -> String {
-        let count = self.script.activity_count() + self.script.signal_count();
-        // Activity and signal i carry the number i.
+        let script = self.script;
+        let count = script.activity_count() + script.signal_count() + script.update_count();
+        // Activity, signal and update i carry the number i.
         let sum = (0..count).sum::<u64>();
         result(&self.echo, count, sum)
     }
@@ -126,7 +143,10 @@ pub(crate) fn decide(plan: &Plan, progress: &Progress) -> Vec<Step> {
         Script::Signals { signals } if progress.signals.count() >= signals => {
             complete(&progress.signals)
         }
-        Script::Signals { .. } => vec![],
+        Script::Updates { updates } if progress.updates.count() >= updates => {
+            complete(&progress.updates)
+        }
+        Script::Signals { .. } | Script::Updates { .. } => vec![],
         Script::Timer { .. } if progress.timers_fired > 0 => complete(&progress.completed),
         Script::Timer { millis } if progress.timers_started == 0 => {
             vec![Step::StartTimer { millis }]
@@ -208,6 +228,18 @@ mod tests {
             ..Progress::default()
         };
         assert_eq!(decide(&plan, &with(&[0])), []);
+        assert_eq!(decide(&plan, &with(&[0, 1])), done("e/2/1"));
+        assert_eq!(plan.expected_result(), "e/2/1");
+    }
+
+    #[test]
+    fn updates_are_counted() {
+        let plan = plan(Script::Updates { updates: 2 });
+        let with = |updates: &[u64]| Progress {
+            updates: updates.iter().copied().collect(),
+            ..Progress::default()
+        };
+        assert_eq!(decide(&plan, &with(&[1])), []);
         assert_eq!(decide(&plan, &with(&[0, 1])), done("e/2/1"));
         assert_eq!(plan.expected_result(), "e/2/1");
     }

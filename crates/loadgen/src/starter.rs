@@ -10,8 +10,9 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::payload;
 use crate::script::{Plan, Script};
+use crate::updates;
 
-/// Starts a workflow, sends its signals, and checks its result. Returns the time from start to result, or
+/// Starts a workflow, sends its signals and updates, and checks its result. Returns the time from start to result, or
 /// nothing if there was no right result, which the ledger then knows.
 pub(crate) async fn run_workflow(context: &Context, script: Script) -> Option<Duration> {
     let (workflow_id, plan) = context.new_workflow(script);
@@ -23,6 +24,15 @@ pub(crate) async fn run_workflow(context: &Context, script: Script) -> Option<Du
             .await?;
         for number in 0..script.signal_count() {
             context.client.signal(&workflow_id, number).await?;
+        }
+        for number in 0..script.update_count() {
+            let result = context.client.update(&workflow_id, number).await?;
+            let result: Option<String> = payload::to_json(result.as_ref());
+            let expected = updates::result(&plan, number);
+            if result.as_deref() != Some(expected.as_str()) {
+                let problem = format!("update {number} has the result {result:?}");
+                context.ledger.anomaly(format!("{workflow_id}: {problem}"));
+            }
         }
         await_result(context, &workflow_id, &run_id).await
     };

@@ -21,6 +21,7 @@ use crate::error::Error;
 use crate::payload;
 use crate::progress::{Progress, signals_after};
 use crate::script::{Plan, Step, decide};
+use crate::updates;
 
 /// How long a poller rests after a poll that failed.
 const REST: Duration = Duration::from_millis(100);
@@ -153,17 +154,29 @@ impl Shared {
         for number in signals_after(events, seen_before) {
             ledger.saw_signal(&execution.workflow_id, number);
         }
+        let updates = updates::answer(&plan, &task.messages).map_err(Error::Unusable)?;
+        let mut progress = progress;
+        let before = progress.updates.clone();
+        for number in &updates.numbers {
+            if !progress.updates.insert(*number) {
+                ledger.anomaly(format!(
+                    "{}: update {number} came twice",
+                    execution.workflow_id
+                ));
+            }
+        }
         let steps = decide(&plan, &progress);
+        // The history will tell of them.
+        progress.updates = before;
         let completes = steps.iter().any(|step| matches!(step, Step::Complete(_)));
         if !completes {
             // Before the answer: the next task may be here before the call returns.
             self.remember(&execution, progress);
         }
-        let commands = steps
-            .iter()
-            .map(|step| command(step, &self.context.queue))
-            .collect();
+        let steps = steps.iter().map(|step| command(step, &self.context.queue));
+        let commands = updates.commands.into_iter().chain(steps).collect();
         let mut request = completion(task.task_token, commands, self.sticky.clone());
+        request.messages = updates.messages;
         request.query_results = answers(&plan, &task.queries);
         self.context.client.complete_workflow_task(request).await?;
         if seen_before == 0 {

@@ -50,6 +50,11 @@ pub(super) fn stages(script: Script) -> Vec<Stage> {
             stages.extend((0..signals).map(|_| one(SIGNAL)));
             stages.push(one(WORKFLOW_TASK));
         }
+        Script::Updates { updates } => {
+            // An update is answered by its workflow task.
+            stages.push(one(WORKFLOW_TASK));
+            stages.extend((0..updates).map(|_| one(WORKFLOW_TASK)));
+        }
         // A timer needs no call, but its firing must be durable; the wait itself is left out.
         Script::Timer { .. } | Script::Open { .. } => {
             stages.extend([one(WORKFLOW_TASK), one(START), one(WORKFLOW_TASK)]);

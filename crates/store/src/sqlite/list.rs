@@ -225,13 +225,22 @@ impl List {
                 sql.bind(cursor.run_id.as_bytes().to_vec());
                 sql.push(")");
             }
-            [value] if matches!(self.order.by[0].column, Column::StartTime | Column::WorkflowId) => {
+            [value]
+                if matches!(
+                    self.order.by[0].column,
+                    Column::StartTime | Column::WorkflowId
+                ) =>
+            {
                 let value: SqlValue = operand(&self.order.by[0].column, value);
                 let column = match self.order.by[0].column {
                     Column::StartTime => "e.start_time",
                     _ => "e.workflow_id",
                 };
-                let operator = if self.order.by[0].descending { "<" } else { ">" };
+                let operator = if self.order.by[0].descending {
+                    "<"
+                } else {
+                    ">"
+                };
                 sql.push(&format!("({column}, e.run_id) {operator} ("));
                 sql.bind(value);
                 sql.push(", ");
