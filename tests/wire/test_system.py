@@ -27,7 +27,6 @@ def test_system_info(client):
         assert getattr(info.capabilities, capability), capability
 
 
-@pytest.mark.pending
 def test_schedules_and_versioning_are_claimed(client):
     capabilities = client("GetSystemInfo").capabilities
     assert capabilities.supports_schedules

@@ -621,3 +621,162 @@ def test_a_child_inherits_a_pinned_version(w, d):
     attributes = event.workflow_execution_started_event_attributes
     assert attributes.inherited_pinned_version.build_id == "b1"
     w.terminate(workflow_execution={"workflow_id": id_})
+
+
+def pinned_to(version=None):
+    pinned = {"behavior": "PINNED_OVERRIDE_BEHAVIOR_PINNED"}
+    if version:
+        pinned["version"] = version
+    return {"pinned": pinned}
+
+
+def choose(w, override):
+    return w.call(
+        "UpdateWorkflowExecutionOptions",
+        workflow_execution=w.execution(run_id=""),
+        workflow_execution_options={"versioning_override": override},
+        update_mask={"paths": ["versioning_override"]},
+    )
+
+
+def test_an_override_pins_to_a_known_version_only(w, d):
+    d.register("b1")
+    w.start()
+    error = refused(lambda: choose(w, pinned_to(d.version("none"))))
+    assert error.code == "FAILED_PRECONDITION"
+    assert error.message == (
+        f"Pinned version '{d.name}:none' is not present in task queue '{w.queue}' "
+        "of type 'Workflow'"
+    )
+    error = refused(lambda: choose(w, pinned_to()))
+    assert error.code == "FAILED_PRECONDITION"
+    assert error.message == (
+        "must specify a specific pinned override version because workflow with id "
+        f"{w.id} has behavior Unspecified and is not yet pinned to any version"
+    )
+    choose(w, pinned_to(d.version("b1")))
+    # Where it is pinned to already.
+    answer = choose(w, pinned_to())
+    chosen = answer.workflow_execution_options.versioning_override.pinned.version
+    assert (chosen.deployment_name, chosen.build_id) == (d.name, "b1")
+    choose(w, {"auto_upgrade": True})
+    error = refused(lambda: choose(w, pinned_to()))
+    assert "has behavior AutoUpgrade" in error.message
+
+
+def test_options_take_an_idle_version_up_again(w, d):
+    d.register("b1", "b2")
+    w.start()
+    choose(w, pinned_to(d.version("b2")))
+    holds(lambda: d.statuses()["b2"] == "DRAINING")
+    assert d.statuses()["b1"] == "INACTIVE"
+
+
+def test_a_queue_is_described_by_version(w, d):
+    d.register("b1", "b2")
+    d.current("b1")
+    w.start()
+
+    def look():
+        answer = w.call(
+            "DescribeTaskQueue",
+            api_mode="DESCRIBE_TASK_QUEUE_MODE_ENHANCED",
+            task_queue={"name": w.queue},
+            task_queue_types=["TASK_QUEUE_TYPE_WORKFLOW"],
+            report_stats=True,
+            report_pollers=True,
+            versions={
+                "build_ids": [f"{d.name}:b1", f"{d.name}:b2", f"{d.name}.b1"],
+                "unversioned": True,
+            },
+        )
+        shown = {
+            version: (
+                info.types_info[1].stats.approximate_backlog_count,
+                [poller.deployment_options.build_id for poller in info.types_info[1].pollers],
+            )
+            for version, info in answer.versions_info.items()
+        }
+        expected = {
+            "": (0, []),
+            f"{d.name}:b1": (1, ["b1"]),
+            f"{d.name}:b2": (0, ["b2"]),
+            f"{d.name}.b1": (0, []),
+        }
+        return shown == expected or None
+
+    eventually(look)
+
+
+def test_a_schedule_may_choose_a_version(w, d):
+    override = pinned_to(d.version("b1"))
+    action = {
+        "workflow_id": w.id,
+        "workflow_type": {"name": "T"},
+        "task_queue": {"name": w.queue},
+        "versioning_override": override,
+    }
+    schedule = {"spec": {}, "action": {"start_workflow": action}}
+    w.call("CreateSchedule", schedule_id=w.id, request_id=w.id, schedule=schedule)
+    described = w.call("DescribeSchedule", schedule_id=w.id).schedule.action.start_workflow
+    assert described.versioning_override.pinned.version.build_id == "b1"
+    w.call("DeleteSchedule", schedule_id=w.id)
+
+
+@pytest.mark.ours
+def test_what_a_schedule_starts_has_its_version(w, d):
+    """The reference keeps the override and does not hand it on."""
+    d.register("b1")
+    action = {
+        "workflow_id": w.id,
+        "workflow_type": {"name": "T"},
+        "task_queue": {"name": w.queue},
+        "versioning_override": pinned_to(d.version("b1")),
+    }
+    w.call(
+        "CreateSchedule",
+        schedule_id=w.id,
+        request_id=w.id,
+        schedule={"spec": {}, "action": {"start_workflow": action}},
+        initial_patch={"trigger_immediately": {}},
+    )
+    query = f'WorkflowId STARTS_WITH "{w.id}-"'
+    listed = lambda: w.call("ListWorkflowExecutions", query=query).executions  # noqa: E731
+    (started,) = eventually(lambda: listed() or None)
+    started = started.execution.workflow_id
+    info = w.describe(run_id="", workflow_id=started).workflow_execution_info.versioning_info
+    assert info.versioning_override.pinned.version.build_id == "b1"
+    w.terminate(workflow_execution={"workflow_id": started})
+    w.call("DeleteSchedule", schedule_id=w.id)
+
+
+@pytest.mark.parametrize(
+    "name, code",
+    [
+        ("UpdateWorkerBuildIdCompatibility", "PERMISSION_DENIED"),
+        ("GetWorkerBuildIdCompatibility", "PERMISSION_DENIED"),
+        ("UpdateWorkerVersioningRules", "PERMISSION_DENIED"),
+        ("GetWorkerVersioningRules", "PERMISSION_DENIED"),
+        ("GetWorkerTaskReachability", "PERMISSION_DENIED"),
+        ("DescribeDeployment", "UNIMPLEMENTED"),
+        ("ListDeployments", "UNIMPLEMENTED"),
+        ("GetDeploymentReachability", "UNIMPLEMENTED"),
+        ("GetCurrentDeployment", "UNIMPLEMENTED"),
+        ("SetCurrentDeployment", "UNIMPLEMENTED"),
+    ],
+)
+def test_older_versioning_is_off(client, name, code):
+    error = refused(lambda: client(name))
+    details = [type(detail).__name__ for detail in error.details]
+    denied = code == "PERMISSION_DENIED"
+    assert (error.code, details) == (code, ["PermissionDeniedFailure"] if denied else [])
+    if "BuildIdCompatibility" in name:
+        assert error.message == (
+            "Worker versioning v0.1 (Version Set-based, deprecated) is disabled on this namespace."
+        )
+    elif denied:
+        assert error.message == (
+            "Worker versioning v0.2 (Rules-based, deprecated) is disabled on this namespace."
+        )
+    assert refused(lambda: client(name, namespace="")).message == "Namespace is empty."
+    assert refused(lambda: client(name, namespace="none")).code == "NOT_FOUND"

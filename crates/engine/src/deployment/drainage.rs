@@ -63,6 +63,12 @@ impl Deployment {
         }
     }
 
+    /// Whether a version is thought done.
+    pub fn is_drained(&self, build_id: &str) -> bool {
+        let status = self.version(build_id).map(DeploymentVersion::status);
+        status == Some(Status::Drained)
+    }
+
     /// Whether a version was thought done, or was never used.
     pub fn is_idle(&self, build_id: &str) -> bool {
         let status = self.version(build_id).map(DeploymentVersion::status);

@@ -145,6 +145,7 @@ fn start_request(state: &State, asked: &AskedStart) -> Option<StartWorkflowExecu
         continued_failure: failure,
         user_metadata: action.user_metadata,
         priority: action.priority,
+        versioning_override: action.versioning_override,
         ..StartWorkflowExecutionRequest::default()
     })
 }

@@ -181,7 +181,7 @@ fn enhanced(
     })
 }
 
-/// Of a version by the queue's types. Only the one without a name has any tasks.
+/// Of a version by the queue's types. The one without a name is for workers without a version.
 fn types_info(
     server: &Frontend,
     request: &DescribeTaskQueueRequest,
@@ -195,12 +195,20 @@ fn types_info(
             .map(i32::from)
             .to_vec();
     }
+    let part = match version {
+        "" => Some(None),
+        named => named
+            .split_once(':')
+            .map(|(deployment, build)| Some(Version::new(deployment, build))),
+    };
     let info = |number: i32| {
-        let kind = TaskQueueType::try_from(number)
-            .ok()
-            .and_then(kind)
-            .filter(|_| version.is_empty());
-        let described = describe(server, namespace, queue, kind);
+        let kind = TaskQueueType::try_from(number).ok().and_then(kind);
+        let described =
+            kind.zip(part.as_ref())
+                .map_or_else(QueueDescription::default, |(kind, part)| {
+                    let matching = &server.node.matching;
+                    matching.describe_version(namespace, queue, kind, part.as_ref())
+                });
         TaskQueueTypeInfo {
             pollers: if request.report_pollers {
                 pollers(&described)

@@ -25,6 +25,7 @@ pub(super) async fn handle(
             sdk_metadata: true,
             count_group_by_execution_status: true,
             nexus: true,
+            build_id_based_versioning: true,
             ..Default::default()
         }),
     })

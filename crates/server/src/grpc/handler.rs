@@ -154,6 +154,29 @@ where
     })
 }
 
+/// A method that is off, in a namespace that must exist all the same.
+pub(super) fn refused(error: WireError) -> Handler {
+    /// Every request of a namespace begins with its name.
+    #[derive(Clone, PartialEq, Message)]
+    struct Named {
+        #[prost(string, tag = "1")]
+        namespace: String,
+    }
+    Box::new(move |server, metadata, message| {
+        let error = error.clone();
+        Box::pin(async move {
+            let checked = metadata
+                .check_versions()
+                .and_then(|()| wire::decode::<Named>(message))
+                .and_then(|named| find(&server, &named.namespace));
+            match checked {
+                Ok(_) => Answer::from(error),
+                Err(refused) => Answer::from(refused),
+            }
+        })
+    })
+}
+
 fn in_namespace<R, A, F, H>(
     find: impl Fn(&Frontend, &R) -> Result<Arc<Entry>, WireError> + Copy + Send + Sync + 'static,
     handle: H,

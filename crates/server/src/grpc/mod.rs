@@ -21,7 +21,6 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod validate;
-mod versioning_override;
 mod versions;
 
 mod activity_operator;

@@ -45,8 +45,11 @@ pub(super) fn info(record: &Record, limits: &Limits) -> NamespaceInfo {
             async_update: true,
             worker_heartbeats: true,
             workflow_pause: true,
+            reported_problems_search_attribute: true,
+            poller_autoscaling: true,
             standalone_activities: true,
             standalone_activity_start_delay: true,
+            standalone_activity_batch_operations: true,
             standalone_activity_operator_commands: true,
             standalone_nexus_operation: true,
             ..Default::default()

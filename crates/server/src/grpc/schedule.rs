@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use engine::Namespace;
+use engine::deployment::validate_override;
 use engine::limits::Limits;
 use engine::schedule::spec::Spec;
 use engine::schedule::{self, WORKFLOW_ID_PREFIX};
@@ -73,10 +74,8 @@ pub(super) fn check_action(
             "Scheduled workflow must not contain WorkflowIDReusePolicy",
         ));
     }
-    if start.versioning_override.is_some() {
-        return Err(WireError::unimplemented(
-            "versioning overrides are not served by this version of Steadfast",
-        ));
+    if let Some(chosen) = &start.versioning_override {
+        validate_override(chosen, limits.id_length_max)?;
     }
     validate::search_attributes(&mut start.search_attributes, namespace, limits)
 }

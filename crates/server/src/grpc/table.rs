@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use proto::temporal::api::errordetails::v1::PermissionDeniedFailure;
 use tonic::Code;
 
 use super::deployment;
 use super::handler::{
-    Answer, Handler, activity_token, named, nexus_token, plain, query_token, starting, token,
-    workflow_token,
+    Answer, Handler, activity_token, named, nexus_token, plain, query_token, refused, starting,
+    token, workflow_token,
 };
 use crate::error::WireError;
 
@@ -414,25 +415,26 @@ fn operator_service() -> Vec<(&'static str, Handler)> {
 /// What a method answers that is not served: those that the reference has switched off answer as it
 /// does, so that clients which try them go on; the others give their name.
 fn unserved(name: &'static str) -> Handler {
-    let (code, message) = match name {
-        "UpdateWorkerBuildIdCompatibility" | "GetWorkerBuildIdCompatibility" => (
+    let deprecated = |version: &str| {
+        WireError::new(
             Code::PermissionDenied,
-            "Worker versioning v0.1 (Version Set-based, deprecated) is disabled on this namespace."
-                .into(),
-        ),
+            format!("Worker versioning {version}, deprecated) is disabled on this namespace."),
+        )
+        .with(&PermissionDeniedFailure::default())
+    };
+    let unimplemented = |message: String| WireError::new(Code::Unimplemented, message);
+    let error = match name {
+        "UpdateWorkerBuildIdCompatibility" | "GetWorkerBuildIdCompatibility" => {
+            deprecated("v0.1 (Version Set-based")
+        }
         "UpdateWorkerVersioningRules"
         | "GetWorkerVersioningRules"
-        | "GetWorkerTaskReachability" => (
-            Code::PermissionDenied,
-            "Worker versioning v0.2 (Rules-based, deprecated) is disabled on this namespace."
-                .into(),
-        ),
+        | "GetWorkerTaskReachability" => deprecated("v0.2 (Rules-based"),
         "DescribeDeployment"
         | "ListDeployments"
         | "GetDeploymentReachability"
         | "GetCurrentDeployment"
-        | "SetCurrentDeployment" => (
-            Code::Unimplemented,
+        | "SetCurrentDeployment" => unimplemented(
             "Deployments are deprecated and no longer supported, use Worker Deployments instead"
                 .into(),
         ),
@@ -440,20 +442,20 @@ fn unserved(name: &'static str) -> Handler {
         | "DescribeWorkflowRule"
         | "DeleteWorkflowRule"
         | "ListWorkflowRules"
-        | "TriggerWorkflowRule" => (Code::Unimplemented, format!("method {name} not supported")),
-        "FetchWorkerConfig" | "UpdateWorkerConfig" => (
-            Code::Unimplemented,
-            format!("{name} command is not enabled."),
-        ),
-        _ => (
-            Code::Unimplemented,
-            format!("{name} is not served by this version of Steadfast"),
-        ),
+        | "TriggerWorkflowRule" => unimplemented(format!("method {name} not supported")),
+        "FetchWorkerConfig" | "UpdateWorkerConfig" => {
+            unimplemented(format!("{name} command is not enabled."))
+        }
+        _ => {
+            let message = format!("{name} is not served by this version of Steadfast");
+            let error = unimplemented(message);
+            return Box::new(move |_, _, _| {
+                let error = error.clone();
+                Box::pin(async move { Answer::from(error) })
+            });
+        }
     };
-    Box::new(move |_, _, _| {
-        let error = WireError::new(code, message.clone());
-        Box::pin(async move { Answer::from(error) })
-    })
+    refused(error)
 }
 
 #[cfg(test)]

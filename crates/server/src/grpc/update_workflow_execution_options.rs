@@ -9,7 +9,7 @@ use proto::temporal::api::workflowservice::v1::{
 };
 
 use super::call::NamespaceCall;
-use super::{Server, time_skipping, validate, versioning_override};
+use super::{Server, deployment, time_skipping, validate};
 use crate::error::WireError;
 
 /// The fields that a mask may name.
@@ -56,6 +56,10 @@ pub(super) async fn handle(
     let Reply::WorkflowOptions(options, changed) = stepped.await?.reply else {
         return Ok(UpdateWorkflowExecutionOptionsResponse::default());
     };
+    if changed.is_some() {
+        let pinned = options.versioning_override.as_ref();
+        deployment::reactivate(&server, namespace.id, pinned).await;
+    }
     Ok(UpdateWorkflowExecutionOptionsResponse {
         workflow_execution_options: Some(*options),
         update_time: changed.map(engine::time::Timestamp::to_proto),
@@ -77,14 +81,11 @@ fn check_paths(paths: &[String]) -> Result<(), WireError> {
     }
 }
 
-/// Checks options, and gives an override the form in which it is kept.
+/// Checks options; an override is for the run to check, which knows its queue and its version.
 pub(super) fn check(
     options: &mut WorkflowExecutionOptions,
     limits: &Limits,
 ) -> Result<(), WireError> {
     validate::priority(options.priority.as_ref())?;
-    time_skipping::check(options.time_skipping_config.as_mut(), limits)?;
-    versioning_override::check(options.versioning_override.as_ref())?;
-    versioning_override::normalise(&mut options.versioning_override);
-    Ok(())
+    time_skipping::check(options.time_skipping_config.as_mut(), limits)
 }

@@ -11,13 +11,14 @@ use engine::rejection::Rejection;
 use engine::time::Timestamp;
 use engine::workflow::input::Input;
 use engine::workflow::state::workflow_task::Sticky;
-use proto::temporal::api::enums::v1::QueryResultType;
+use proto::temporal::api::enums::v1::{QueryResultType, VersioningBehavior};
 use proto::temporal::api::query::v1::{QueryRejected, WorkflowQuery, WorkflowQueryResult};
 use proto::temporal::api::workflowservice::v1::{QueryWorkflowRequest, QueryWorkflowResponse};
 use store::ExecutionKey;
 use tokio::time::{Instant, timeout, timeout_at};
 use uuid::Uuid;
 
+use crate::matching::QueueKind;
 use crate::node::Node;
 use crate::shard::{CallError, QueryAnswer, slot_of};
 
@@ -121,6 +122,7 @@ impl Asked<'_> {
         directive: Directive,
     ) -> Result<QueryWorkflowResponse, CallError> {
         let matching = &self.node.matching;
+        self.refuse_drained(task_queue, &directive)?;
         let key = ExecutionKey {
             slot: slot_of(self.namespace.id, &self.workflow_id),
             namespace: self.namespace.id,
@@ -164,6 +166,37 @@ impl Asked<'_> {
             // The place holds the other end as long as this waits.
             Err(_) => Err(CallError::Unavailable("the query was dropped".to_owned())),
         }
+    }
+
+    /// A query of a run that stays with a version whose workers are gone would wait for nothing.
+    fn refuse_drained(&self, task_queue: &str, directive: &Directive) -> Result<(), CallError> {
+        let pinned = directive.behavior == VersioningBehavior::Pinned;
+        let Some(version) = directive.version.as_ref().filter(|_| pinned) else {
+            return Ok(());
+        };
+        let node = self.node;
+        let deployment = node
+            .deployments
+            .get(self.namespace.id, &version.deployment_name);
+        let is_drained = deployment.is_some_and(|it| it.is_drained(&version.build_id));
+        let polled = || {
+            let queue = node
+                .matching
+                .describe(self.namespace.id, task_queue, QueueKind::Workflow);
+            !queue.pollers.is_empty()
+        };
+        if !is_drained || polled() {
+            return Ok(());
+        }
+        let build = &version.build_id;
+        Err(CallError::Rejected(Rejection::FailedPrecondition(format!(
+            "You are trying to query a closed Workflow that is PINNED to Worker Deployment Version {build}, but \
+             {build} is drained and has no pollers to answer the query. Immediately: You can re-deploy Workers in \
+             this Deployment Version to take those queries, or you can workflow update-options to change your \
+             workflow to AUTO_UPGRADE. For the future: In your infrastructure, consider waiting longer after the \
+             last queried timestamp as reported in Describe Deployment before you sunset Workers. Or mark this \
+             workflow as AUTO_UPGRADE."
+        ))))
     }
 
     async fn has_recent_poller(&self) -> Result<bool, CallError> {

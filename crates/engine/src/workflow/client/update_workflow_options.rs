@@ -2,13 +2,18 @@
 //! field, and how it skips time. No workflow task follows.
 
 use proto::temporal::api::common::v1::{Priority, TimeSkippingConfig};
+use proto::temporal::api::enums::v1::VersioningBehavior;
 use proto::temporal::api::history::v1::WorkflowExecutionOptionsUpdatedEventAttributes;
 use proto::temporal::api::history::v1::history_event::Attributes;
 use proto::temporal::api::workflow::v1::WorkflowExecutionOptions;
+use proto::temporal::api::workflow::v1::versioning_override::{Override, PinnedOverrideBehavior};
 use proto::temporal::api::workflowservice::v1::UpdateWorkflowExecutionOptionsRequest;
 
+use crate::Env;
+use crate::deployment::{Version, normalised};
 use crate::field_mask;
 use crate::rejection::Rejection;
+use crate::workflow::command::camel;
 use crate::workflow::state::State;
 use crate::workflow::step::{Extras, Step};
 use crate::workflow::transition::{Reply, Transition};
@@ -44,6 +49,7 @@ pub(crate) fn apply(
     identity: &str,
 ) -> Result<(WorkflowExecutionOptions, bool), Rejection> {
     let before = options(step.state);
+    let given = &with_version(step.state, given, step.env)?;
     let merged = merged(before.clone(), given, paths)
         .map_err(|cause| Rejection::invalid(format!("error applying update_options: {cause}")))?;
     // Each fast-forward counts, also to the same place: its target is found anew.
@@ -56,10 +62,6 @@ pub(crate) fn apply(
         skips(&merged) != skips(&before) || (named && skips(given).is_some_and(forward));
     if merged == before && !time_skipping_config_updated {
         return Ok((merged, false));
-    }
-    if merged.versioning_override != before.versioning_override {
-        let given = merged.versioning_override.as_ref();
-        versioning::check_override(given, &step.state.core.start.task_queue, step.env)?;
     }
     // An event cannot say that there is no priority any more; the default one is the same.
     let priority = merged.priority.clone();
@@ -80,6 +82,39 @@ pub(crate) fn apply(
     );
     step.enforce_buffer_limits();
     Ok((merged, true))
+}
+
+/// A sound override in the form in which it is kept. One that pins to no version in particular pins to the one that the
+/// run is pinned to.
+fn with_version(
+    state: &State,
+    given: &WorkflowExecutionOptions,
+    env: Env<'_>,
+) -> Result<WorkflowExecutionOptions, Rejection> {
+    let mut given = given.clone();
+    let Some(chosen) = &mut given.versioning_override else {
+        return Ok(given);
+    };
+    if let Some(Override::Pinned(pinned)) = &mut chosen.r#override
+        && pinned.behavior() != PinnedOverrideBehavior::Unspecified
+        && pinned.version.is_none()
+    {
+        let behavior = state.effective_behavior();
+        if behavior != VersioningBehavior::Pinned {
+            return Err(Rejection::FailedPrecondition(format!(
+                "must specify a specific pinned override version because workflow with id {} has behavior {} and \
+                 is not yet pinned to any version",
+                state.workflow_id,
+                camel(behavior.as_str_name(), "VERSIONING_BEHAVIOR_"),
+            )));
+        }
+        pinned.version = state.effective_version().as_ref().map(Version::to_wire);
+    }
+    versioning::check_override(Some(chosen), &state.core.start.task_queue, env)?;
+    if let Some(kept) = normalised(chosen) {
+        *chosen = kept;
+    }
+    Ok(given)
 }
 
 fn options(state: &State) -> WorkflowExecutionOptions {
