@@ -18,6 +18,8 @@ use crate::client::{Client, Method};
 pub const NAMESPACE: &str = "default";
 /// The deadline of calls that answer at once.
 pub const SHORT: Duration = Duration::from_secs(30);
+/// The deadline of calls that wait for something; the server answers earlier that there is nothing yet.
+pub const WAIT: Duration = Duration::from_secs(40);
 /// The deadline of polls.
 pub const POLL: Duration = Duration::from_secs(20);
 
@@ -73,6 +75,34 @@ calls! {
         RespondActivityTaskFailedRequest RespondActivityTaskFailedResponse;
     heartbeat "RecordActivityTaskHeartbeat" SHORT
         RecordActivityTaskHeartbeatRequest RecordActivityTaskHeartbeatResponse;
+    update "UpdateWorkflowExecution" WAIT
+        UpdateWorkflowExecutionRequest UpdateWorkflowExecutionResponse;
+    poll_update "PollWorkflowExecutionUpdate" WAIT
+        PollWorkflowExecutionUpdateRequest PollWorkflowExecutionUpdateResponse;
+    reset "ResetWorkflowExecution" SHORT
+        ResetWorkflowExecutionRequest ResetWorkflowExecutionResponse;
+    start_batch "StartBatchOperation" SHORT
+        StartBatchOperationRequest StartBatchOperationResponse;
+    describe_batch "DescribeBatchOperation" SHORT
+        DescribeBatchOperationRequest DescribeBatchOperationResponse;
+    create_schedule "CreateSchedule" SHORT
+        CreateScheduleRequest CreateScheduleResponse;
+    describe_schedule "DescribeSchedule" SHORT
+        DescribeScheduleRequest DescribeScheduleResponse;
+    patch_schedule "PatchSchedule" SHORT
+        PatchScheduleRequest PatchScheduleResponse;
+    start_activity "StartActivityExecution" SHORT
+        StartActivityExecutionRequest StartActivityExecutionResponse;
+    poll_activity "PollActivityExecution" WAIT
+        PollActivityExecutionRequest PollActivityExecutionResponse;
+    delete_activity "DeleteActivityExecution" SHORT
+        DeleteActivityExecutionRequest DeleteActivityExecutionResponse;
+    list_activities "ListActivityExecutions" SHORT
+        ListActivityExecutionsRequest ListActivityExecutionsResponse;
+    poll_nexus_task "PollNexusTaskQueue" POLL
+        PollNexusTaskQueueRequest PollNexusTaskQueueResponse;
+    complete_nexus_task "RespondNexusTaskCompleted" SHORT
+        RespondNexusTaskCompletedRequest RespondNexusTaskCompletedResponse;
 }
 
 impl Client {

@@ -6,12 +6,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use engine::Namespace;
-use engine::workflow::{self, Record, State};
+use engine::execution::{Execution, Kind};
+use engine::time::Timestamp;
+use engine::workflow::Record;
 use prost::Message;
 use proto::temporal::api::common::v1::{Payload, SearchAttributes};
 use proto::temporal::api::history::v1::History;
 use server::namespaces::Record as NamespaceRecord;
-use store::{ExecutionKey, Filter, Loaded, RecordRange, Row, SqliteStore, Store};
+use store::{Column, ExecutionKey, Filter, Loaded, RecordRange, Row, SqliteStore, Store};
 use uuid::Uuid;
 
 use super::history;
@@ -39,6 +41,8 @@ pub struct Found {
     pub runs: u64,
     /// Those that are open.
     pub open: u64,
+    /// Those that go as soon as they have told everybody that they closed.
+    pub deleting: u64,
     /// What is wrong.
     pub problems: Vec<String>,
 }
@@ -91,20 +95,26 @@ async fn check_namespace(
     found: &mut Found,
 ) -> Result<(), Error> {
     let mut after: Option<Vec<u8>> = None;
-    let mut by_workflow: BTreeMap<String, Vec<(bool, bool)>> = BTreeMap::new();
+    let mut by_workflow: BTreeMap<(u8, String), Vec<(bool, bool)>> = BTreeMap::new();
+    // Rows of every division.
+    let all = Filter::Or(vec![
+        Filter::IsNull(Column::Division),
+        Filter::Not(Box::new(Filter::IsNull(Column::Division))),
+    ]);
     loop {
         let page = store
-            .list(namespace.id, &Filter::True, &[], after.as_deref(), PAGE)
+            .list(namespace.id, &all, &[], after.as_deref(), PAGE)
             .await?;
         for (key, row) in page.rows {
-            let problems = check_run(store, namespace, &key).await?;
+            let problems = check_run(store, namespace, &key, &mut found.deleting).await?;
             let name = format!("{} {}", key.workflow_id, key.run_id);
             found
                 .problems
                 .extend(problems.into_iter().map(|text| format!("{name}: {text}")));
             found.runs += 1;
             found.open += u64::from(row.close_time.is_none());
-            let runs = by_workflow.entry(key.workflow_id.to_string()).or_default();
+            let id = (key.kind, key.workflow_id.to_string());
+            let runs = by_workflow.entry(id).or_default();
             runs.push((row.current, row.close_time.is_none()));
         }
         after = page.next;
@@ -112,7 +122,7 @@ async fn check_namespace(
             break;
         }
     }
-    for (id, runs) in by_workflow {
+    for ((_, id), runs) in by_workflow {
         let current = runs.iter().filter(|(current, _)| *current).count();
         let open = runs.iter().filter(|(_, open)| *open).count();
         let hidden = runs.iter().any(|(current, open)| *open && !*current);
@@ -128,6 +138,7 @@ async fn check_run(
     store: &SqliteStore,
     namespace: &Namespace,
     key: &ExecutionKey,
+    deleting: &mut u64,
 ) -> Result<Vec<String>, Error> {
     let mut problems = Vec::new();
     let Some(loaded) = store.load(key).await? else {
@@ -135,25 +146,14 @@ async fn check_run(
     };
     let records = store.records(key, ALL).await?;
     let journal = records.iter().map(|(_, bytes)| bytes.clone());
-    let state = match workflow::load(key.workflow_id.clone(), key.run_id, None, journal) {
+    let id = key.workflow_id.clone();
+    let state = match Execution::load(key.kind, id, key.run_id, None, journal) {
         Ok(state) => state,
         Err(error) => return Ok(vec![format!("its journal cannot be folded: {error}")]),
     };
-    let mut events = Vec::new();
-    for (seq, bytes) in &records {
-        let decoded = Record::decode(bytes.clone())
-            .and_then(|record| History::decode(record.history))
-            .map(|history| events.extend(history.events));
-        if let Err(error) = decoded {
-            problems.push(format!("record {seq} cannot be read: {error}"));
-        }
-    }
-    problems.extend(history::check(&events));
-    if events.last().map(|event| event.event_id) != Some(state.last_event_id()) {
-        problems.push(format!(
-            "its state says it has {} events",
-            state.last_event_id()
-        ));
+    *deleting += u64::from(state.is_deleting());
+    if key.kind == Kind::Workflow.number() {
+        problems.extend(check_events(&state, &records));
     }
     let slot = server::shard::slot_of(key.namespace, &key.workflow_id);
     if slot != key.slot {
@@ -165,13 +165,34 @@ async fn check_run(
     Ok(problems)
 }
 
+/// The history is sound, and the state knows its end.
+fn check_events(state: &Execution, records: &[(u64, store::Bytes)]) -> Vec<String> {
+    let mut problems = Vec::new();
+    let mut events = Vec::new();
+    for (seq, bytes) in records {
+        let decoded = Record::decode(bytes.clone())
+            .and_then(|record| History::decode(record.history))
+            .map(|history| events.extend(history.events));
+        if let Err(error) = decoded {
+            problems.push(format!("record {seq} cannot be read: {error}"));
+        }
+    }
+    problems.extend(history::check(&events));
+    let last = state.next_event_id() - 1;
+    if events.last().map(|event| event.event_id) != Some(last) {
+        problems.push(format!("its state says it has {last} events"));
+    }
+    problems
+}
+
 /// A snapshot is a cache of the fold: with and without it the state is the same.
-fn check_snapshots(state: &State, loaded: &Loaded) -> Option<String> {
+fn check_snapshots(state: &Execution, loaded: &Loaded) -> Option<String> {
     let load = |snapshot, records: &[(u64, store::Bytes)]| {
         let journal = records.iter().map(|(_, bytes)| bytes.clone());
-        workflow::load(state.workflow_id.clone(), state.run_id, snapshot, journal)
+        let (kind, id) = (state.kind().number(), state.id().clone());
+        Execution::load(kind, id, state.run_id(), snapshot, journal)
     };
-    if let Some(snapshot) = workflow::snapshot(state) {
+    if let Some(snapshot) = state.snapshot() {
         let fresh = load(Some(snapshot), &[]);
         if !fresh.is_ok_and(|fresh| fresh.same_durable(state)) {
             return Some(String::from("a snapshot of its state is not its state"));
@@ -198,8 +219,8 @@ fn check_snapshots(state: &State, loaded: &Loaded) -> Option<String> {
     (!stored.same_durable(state)).then(differs)
 }
 
-fn check_row(state: &State, namespace: &Namespace, row: &Row) -> Vec<String> {
-    let expected = workflow::row(state, namespace);
+fn check_row(state: &Execution, namespace: &Namespace, row: &Row) -> Vec<String> {
+    let expected = state.row(namespace);
     let mut problems = Vec::new();
     let mut compare = |what: &str, stored: &dyn std::fmt::Debug, folded: &dyn std::fmt::Debug| {
         let (stored, folded) = (format!("{stored:?}"), format!("{folded:?}"));
@@ -210,7 +231,7 @@ fn check_row(state: &State, namespace: &Namespace, row: &Row) -> Vec<String> {
         }
     };
     let named = |(id, run): &(std::sync::Arc<str>, Uuid)| (id.to_string(), run.to_string());
-    compare("status", &row.status, &(expected.status as i32));
+    compare("status", &row.status, &expected.status);
     compare("type", &row.workflow_type, &expected.workflow_type);
     compare("task queue", &row.task_queue, &expected.task_queue);
     compare("start time", &row.start_time, &expected.start_time.0);
@@ -258,11 +279,15 @@ fn check_row(state: &State, namespace: &Namespace, row: &Row) -> Vec<String> {
 }
 
 /// A server that starts afresh finds in time whatever has something to do.
-fn check_wake(state: &State, namespace: &Namespace, stored: Option<i64>) -> Option<String> {
-    let expires = state
-        .close_time()
-        .map(|closed| closed.after(namespace.retention));
-    let needed = state.wake_at().or(expires)?;
+fn check_wake(state: &Execution, namespace: &Namespace, stored: Option<i64>) -> Option<String> {
+    let expires = state.close_time().map(|closed| {
+        if state.is_deleting() && !state.has_messages() {
+            Timestamp::MIN
+        } else {
+            closed.after(namespace.retention)
+        }
+    });
+    let needed = [state.wake_at(), expires].into_iter().flatten().min()?;
     let in_time = stored.is_some_and(|stored| stored <= needed.0);
     (!in_time).then(|| format!("it must be looked at {needed:?}, but the index says {stored:?}"))
 }

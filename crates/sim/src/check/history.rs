@@ -26,6 +26,9 @@ struct Reader {
     timers: BTreeMap<i64, (Stage, i128)>,
     children: BTreeMap<i64, Stage>,
     externals: BTreeMap<i64, Stage>,
+    nexus_operations: BTreeMap<i64, Stage>,
+    /// Updates by id, with whether they were completed.
+    updates: BTreeMap<String, bool>,
     signals: BTreeSet<String>,
     closed: bool,
 }
@@ -106,6 +109,8 @@ impl Reader {
             _ if self.read_activity(event, attributes) => {}
             _ if self.read_timer(event, attributes) => {}
             _ if self.read_peer(event, attributes) => {}
+            _ if self.read_nexus(event, attributes) => {}
+            _ if self.read_update(event, attributes) => {}
             A::WorkflowExecutionSignaledEventAttributes(a) => self.signaled(event, &a.request_id),
             A::WorkflowExecutionCompletedEventAttributes(a) => {
                 self.commanded(event, a.workflow_task_completed_event_id);
@@ -250,6 +255,51 @@ impl Reader {
         true
     }
 
+    /// An operation may end without having been started: then it was answered at once.
+    fn read_nexus(&mut self, event: &HistoryEvent, attributes: &A) -> bool {
+        let id = event.event_id;
+        let operations = &mut self.nexus_operations;
+        let step = match attributes {
+            A::NexusOperationScheduledEventAttributes(a) => {
+                operations.insert(id, Stage::Open);
+                self.commanded(event, a.workflow_task_completed_event_id);
+                return true;
+            }
+            A::NexusOperationStartedEventAttributes(a) => {
+                start(operations, a.scheduled_event_id, id)
+            }
+            A::NexusOperationCompletedEventAttributes(a) => end(operations, a.scheduled_event_id),
+            A::NexusOperationFailedEventAttributes(a) => end(operations, a.scheduled_event_id),
+            A::NexusOperationCanceledEventAttributes(a) => end(operations, a.scheduled_event_id),
+            A::NexusOperationTimedOutEventAttributes(a) => end(operations, a.scheduled_event_id),
+            _ => return false,
+        };
+        self.expect(event, step);
+        true
+    }
+
+    fn read_update(&mut self, event: &HistoryEvent, attributes: &A) -> bool {
+        let step = match attributes {
+            A::WorkflowExecutionUpdateAcceptedEventAttributes(a) => {
+                match self.updates.insert(a.protocol_instance_id.clone(), false) {
+                    None => Ok(()),
+                    Some(_) => Err("accepts an update again"),
+                }
+            }
+            A::WorkflowExecutionUpdateCompletedEventAttributes(a) => {
+                let id = a.meta.clone().unwrap_or_default().update_id;
+                match self.updates.insert(id, true) {
+                    Some(false) => Ok(()),
+                    Some(true) => Err("completes an update again"),
+                    None => Err("completes an update that was not accepted"),
+                }
+            }
+            _ => return false,
+        };
+        self.expect(event, step);
+        true
+    }
+
     fn signaled(&mut self, event: &HistoryEvent, request_id: &str) {
         if !request_id.is_empty() && !self.signals.insert(request_id.to_owned()) {
             self.problem(event, "repeats a signal");
@@ -278,6 +328,18 @@ fn start(stages: &mut BTreeMap<i64, Stage>, opened: i64, started: i64) -> Result
         }
         Some(_) => Err("starts what is started or over"),
         None => Err("starts what was never opened"),
+    }
+}
+
+/// Ends something whose closing event names no start.
+fn end(stages: &mut BTreeMap<i64, Stage>, opened: i64) -> Result<(), &'static str> {
+    match stages.get_mut(&opened) {
+        None => Err("ends what was never opened"),
+        Some(Stage::Closed) => Err("ends what is over"),
+        Some(stage) => {
+            *stage = Stage::Closed;
+            Ok(())
+        }
     }
 }
 

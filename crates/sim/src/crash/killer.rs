@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::world::World;
-use super::{activity_worker, client_side, verdict, workflow_worker};
+use super::{activity_worker, client_side, scenes, verdict, workflow_worker};
 use crate::check::file;
 use crate::error::Error;
 use crate::process::{Server, Start, copy_database};
@@ -90,8 +90,13 @@ pub async fn run(options: &Options) -> Result<Report, Error> {
     await_ends(&world, clients).await;
     drop(workers);
     verdict::of_all_histories(&world).await?;
+    scenes::reckon(&world).await?;
     stop(&world, server).await?;
-    check_file(&world, &database).await?;
+    let deleting = check_file(&world, &database).await?;
+    if deleting > 0 {
+        let text = format!("{deleting} executions that are to be deleted are still there");
+        world.ledger.finding(text);
+    }
     let facts = world.ledger.facts();
     Ok(Report {
         findings: facts.findings.clone(),
@@ -117,6 +122,7 @@ fn people(options: &Options, world: &Arc<World>) -> (JoinSet<()>, JoinSet<()>) {
             format!("hub{number}"),
         ));
     }
+    scenes::start(world, &mut clients, &mut workers);
     (workers, clients)
 }
 
@@ -198,12 +204,13 @@ async fn check_copy(world: &World, database: &Path, folder: &Path) -> Result<(),
     std::fs::remove_dir_all(folder).map_err(Error::io("remove a folder"))
 }
 
-async fn check_file(world: &World, database: &Path) -> Result<(), Error> {
+/// Checks a file; answers how many executions in it wait for their deletion.
+async fn check_file(world: &World, database: &Path) -> Result<u64, Error> {
     let path = database.to_owned();
     let found = tokio::spawn(async move { file::check(&path).await }).await;
     let found = found.map_err(|error| Error::Late(format!("the check of the file: {error}")))??;
     for problem in found.problems {
         world.ledger.finding(format!("file: {problem}"));
     }
-    Ok(())
+    Ok(found.deleting)
 }

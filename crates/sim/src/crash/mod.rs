@@ -2,6 +2,7 @@
 //!
 //! - [`plan`], [`progress`], [`decide`]: what workflows do; pure.
 //! - [`client_side`], [`workflow_worker`], [`activity_worker`]: who calls the server.
+//! - [`scenes`]: what else goes on: updates, resets, batch operations, schedules, Nexus, jobs.
 //! - [`ledger`]: what it promised. [`verdict`]: whether it kept its word.
 //! - [`killer`]: the run as a whole.
 
@@ -12,6 +13,7 @@ mod killer;
 mod ledger;
 mod plan;
 mod progress;
+mod scenes;
 mod verdict;
 mod workflow_worker;
 mod world;

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tonic::{Code, Status};
 
 use super::ledger::Ledger;
+use super::scenes::Promises;
 use crate::client::{Client, is_answer};
 
 /// How long a caller rests before it asks a server again that is there but does not answer.
@@ -22,6 +23,8 @@ pub(super) struct World {
     pub(super) stopping: watch::Sender<bool>,
     /// What is known.
     pub(super) ledger: Ledger,
+    /// What the scenes were promised.
+    pub(super) promises: Promises,
     /// Chance.
     pub(super) seed: u64,
     /// The task queue.
@@ -35,6 +38,7 @@ impl World {
             server: watch::Sender::new(None),
             stopping: watch::Sender::new(false),
             ledger: Ledger::default(),
+            promises: Promises::default(),
             seed,
             queue: String::from("doubt"),
         })
