@@ -1,5 +1,7 @@
 """Requests that are refused: lengths, missing fields, sizes, and the texts that say so."""
 
+import uuid
+
 import grpc
 import pytest
 from client import WORKFLOW_SERVICE, Error, payload, payloads, refused, seconds
@@ -207,6 +209,17 @@ TOKEN_CALLS = [
 @pytest.mark.parametrize("token", [b"garbage", b"\xff" * 40, b"\x00"])
 def test_garbage_token(client, rpc, token):
     with refused("INVALID_ARGUMENT", "Error deserializing task token."):
+        client(rpc, task_token=token)
+
+
+@pytest.mark.parametrize("rpc", [call for call in TOKEN_CALLS if "Activity" in call])
+def test_token_of_a_task_of_nobody(client, rpc):
+    """A token that the reference made elsewhere: texts under the tags 1, 2 and 3, and an event's id."""
+    namespace = client("DescribeNamespace").namespace_info.id
+    texts = [namespace, f"wf-{uuid.uuid4()}", str(uuid.uuid4())]
+    fields = [bytes([tag << 3 | 2, len(text)]) + text.encode() for tag, text in enumerate(texts, 1)]
+    token = b"".join(fields) + bytes([4 << 3, 5])
+    with refused("NOT_FOUND"):
         client(rpc, task_token=token)
 
 

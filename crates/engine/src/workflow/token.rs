@@ -89,7 +89,7 @@ pub struct NexusTaskToken {
 /// The documented refusals of an empty and of a garbage token (behaviour, sections 2 and 3.6).
 pub fn workflow_task(bytes: &Bytes) -> Result<WorkflowTaskToken, Rejection> {
     decode(bytes, |token: &WorkflowTaskToken| {
-        token.namespace_id.len() == 16 && token.run_id.len() == 16 && token.scheduled_event_id > 0
+        is_id(&token.namespace_id) && is_id(&token.run_id) && token.scheduled_event_id > 0
     })
 }
 
@@ -99,7 +99,7 @@ pub fn workflow_task(bytes: &Bytes) -> Result<WorkflowTaskToken, Rejection> {
 /// As [`workflow_task`].
 pub fn activity_task(bytes: &Bytes) -> Result<ActivityTaskToken, Rejection> {
     decode(bytes, |token: &ActivityTaskToken| {
-        token.namespace_id.len() == 16 && token.run_id.len() == 16 && token.scheduled_event_id > 0
+        is_id(&token.namespace_id) && is_id(&token.run_id) && token.scheduled_event_id > 0
     })
 }
 
@@ -133,7 +133,45 @@ fn decode<T: Message + Default>(bytes: &Bytes, sound: impl Fn(&T) -> bool) -> Re
         .ok_or_else(|| Rejection::invalid("Error deserializing task token."))
 }
 
-/// Sixteen bytes as an id; the nil id when they are not sixteen, which decoding a token rules out.
+/// The id in a token; the nil id where there is none, which decoding a token rules out.
 pub fn id(bytes: &Bytes) -> Uuid {
-    Uuid::from_slice(bytes).unwrap_or(Uuid::nil())
+    read_id(bytes).unwrap_or(Uuid::nil())
+}
+
+fn is_id(bytes: &Bytes) -> bool {
+    read_id(bytes).is_some()
+}
+
+/// Our tokens hold the bytes of an id. The reference's hold its text, under the same tags: a worker that brings one from
+/// there has a task that is not known here, and no garbage.
+fn read_id(bytes: &Bytes) -> Option<Uuid> {
+    let read = Uuid::from_slice(bytes).or_else(|_| Uuid::try_parse_ascii(bytes));
+    read.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_bytes_or_text() {
+        let id = Uuid::from_u128(7);
+        let text = id.to_string().into_bytes();
+        for (bytes, sound) in [
+            (id.as_bytes().to_vec(), true),
+            (text, true),
+            (vec![7; 15], false),
+            (vec![7; 36], false),
+        ] {
+            let token = ActivityTaskToken {
+                namespace_id: bytes.clone().into(),
+                run_id: bytes.into(),
+                scheduled_event_id: 5,
+                ..Default::default()
+            };
+            let read = activity_task(&token.encode_to_vec().into());
+            assert_eq!(read.is_ok(), sound);
+            assert!(read.map_or(!sound, |token| super::id(&token.run_id) == id));
+        }
+    }
 }
