@@ -9,10 +9,12 @@ from scene import Scene
 
 
 def pytest_collection_modifyitems(config, items):
-    """Tests that start servers of ours say nothing about the reference."""
+    """Tests that start servers of ours say nothing about the reference, and what it does not have is not
+    asked of it."""
     if not os.environ.get("WIRE_REFERENCE"):
         return
-    ours = [item for item in items if item.get_closest_marker("own_server")]
+    marks = ("own_server", "ours")
+    ours = [item for item in items if any(item.get_closest_marker(mark) for mark in marks)]
     items[:] = [item for item in items if item not in ours]
     config.hook.pytest_deselected(items=ours)
 
@@ -35,12 +37,6 @@ def w2(client):
     scene = Scene(client)
     yield scene
     scene.close()
-
-
-def pytest_collection_modifyitems(items):
-    """What the reference does not have is not asked of it."""
-    if os.environ.get("WIRE_REFERENCE"):
-        items[:] = [item for item in items if not item.get_closest_marker("ours")]
 
 
 def pytest_make_parametrize_id(config, val, argname):

@@ -142,6 +142,16 @@ def test_backoff_start_interval(w):
     w.begin(c.continue_as_new(backoff_start_interval=seconds(60)))
     new = successor(w)
     w.expect("1 WorkflowExecutionStarted first_workflow_task_backoff=60s", run_id=new)
+    closed = w.events(run_id=w.run_id)[-1].workflow_execution_continued_as_new_event_attributes
+    assert closed.backoff_start_interval.seconds == 60
+
+
+def test_a_pause_that_nobody_asked_for_is_shown_by_the_new_run_alone(w):
+    w.begin(c.continue_as_new())
+    started = w.events(run_id=successor(w))[0].workflow_execution_started_event_attributes
+    assert started.first_workflow_task_backoff.nanos
+    closed = w.events(run_id=w.run_id)[-1].workflow_execution_continued_as_new_event_attributes
+    assert not closed.HasField("backoff_start_interval")
 
 
 def test_timers_and_activities_do_not_go_over(w):

@@ -9,16 +9,21 @@ import sdk
 from history import event_name
 from temporalio import activity, workflow
 from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.batch.v1 import BatchOperationReset, BatchOperationSignal
+from temporalio.api.enums.v1 import BatchOperationState, ResetType
 from temporalio.api.workflowservice.v1 import (
+    DescribeBatchOperationRequest,
     PauseActivityExecutionRequest,
     PauseWorkflowExecutionRequest,
     ResetActivityExecutionRequest,
     ResetWorkflowExecutionRequest,
+    StartBatchOperationRequest,
     UnpauseActivityExecutionRequest,
     UnpauseWorkflowExecutionRequest,
 )
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
 
 pytestmark = pytest.mark.asyncio
 
@@ -161,3 +166,52 @@ async def test_an_activity_learns_why_it_is_to_stop(why):
             await sdk.eventually(parked)
             await service.unpause_activity_execution(UnpauseActivityExecutionRequest(**fields))
         assert await handle.result() == "attempt 2"
+
+
+async def batch(client, **fields):
+    """Carries out a batch operation to its end."""
+    job_id = uuid.uuid4().hex
+    service = client.workflow_service
+    asked = StartBatchOperationRequest(namespace="default", job_id=job_id, reason="all", **fields)
+
+    async def begun():
+        # One at a time in a namespace; other tests have batches too.
+        try:
+            await service.start_batch_operation(asked)
+        except RPCError as error:
+            assert error.status == RPCStatusCode.RESOURCE_EXHAUSTED, error
+            return False
+        return True
+
+    await sdk.eventually(begun)
+
+    async def ended():
+        asked = DescribeBatchOperationRequest(namespace="default", job_id=job_id)
+        job = await service.describe_batch_operation(asked)
+        return job if job.state == BatchOperationState.BATCH_OPERATION_STATE_COMPLETED else None
+
+    return await sdk.eventually(ended)
+
+
+async def test_a_batch_of_signals_and_one_of_resets():
+    s = await sdk.connect()
+    async with s.worker(Adder, activities=[count]):
+        handles = [await s.start(Adder.run, s.id()) for _ in range(3)]
+        for handle in handles:
+            await sdk.until_event(handle, "ActivityTaskCompleted")
+        query = f"TaskQueue = '{s.queue}' AND ExecutionStatus = 'Running'"
+
+        async def all_listed():
+            return (await s.client.count_workflows(query)).count == 3
+
+        await sdk.eventually(all_listed)
+        signal = BatchOperationSignal(signal="stop")
+        job = await batch(s.client, visibility_query=query, signal_operation=signal)
+        assert job.complete_operation_count == 3
+        assert [await handle.result() for handle in handles] == [1, 1, 1]
+        executions = [WorkflowExecution(workflow_id=handle.id) for handle in handles]
+        reset = BatchOperationReset(reset_type=ResetType.RESET_TYPE_FIRST_WORKFLOW_TASK)
+        job = await batch(s.client, executions=executions, reset_operation=reset)
+        assert job.complete_operation_count == 3
+        current = [s.client.get_workflow_handle(handle.id) for handle in handles]
+        assert [await handle.result() for handle in current] == [2, 2, 2]

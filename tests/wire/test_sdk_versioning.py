@@ -10,7 +10,9 @@ from datetime import timedelta
 
 import sdk
 from client import ADDRESS
+from google.protobuf.json_format import ParseDict
 from temporalio import activity, workflow
+from temporalio.api.workflowservice.v1 import UpdateWorkflowExecutionOptionsRequest
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.worker import WorkerDeploymentConfig
 
@@ -150,3 +152,36 @@ async def test_a_ramp():
             await handle.signal(Waits.go)
             first, second = await handle.result()
             assert first == second
+
+
+async def test_a_run_is_pinned_and_let_go_by_its_options():
+    s = await sdk.connect()
+    r = Rollout(s)
+    async with r.worker("1.0"), r.worker("2.0"):
+        await r.set_current("2.0")
+        await r.set_current("1.0")
+        handle = await s.start(Upgrades.run)
+        assert await here(handle, Upgrades) == "1.0"
+
+        async def idle():
+            history = await sdk.event_names(handle)
+            description = (await handle.describe()).raw_description
+            return "ActivityTaskCompleted" in history and not description.HasField(
+                "pending_workflow_task"
+            )
+
+        await sdk.eventually(idle)
+        version = {"deployment_name": r.name, "build_id": "2.0"}
+        pin = {"version": version, "behavior": "PINNED_OVERRIDE_BEHAVIOR_PINNED"}
+        request = UpdateWorkflowExecutionOptionsRequest(
+            namespace="default",
+            workflow_execution={"workflow_id": handle.id},
+            update_mask={"paths": ["versioning_override"]},
+        )
+        ParseDict({"versioning_override": {"pinned": pin}}, request.workflow_execution_options)
+        service = s.client.workflow_service
+        answer = await service.update_workflow_execution_options(request)
+        override = answer.workflow_execution_options.versioning_override
+        assert override.pinned.version.build_id == "2.0"
+        await handle.signal(Waits.go)
+        assert await handle.result() == ["1.0", "2.0"]

@@ -243,6 +243,7 @@ impl Bench {
             identity: "worker".to_owned(),
             sticky: false,
             version: None,
+            build: None,
             directive: None,
         };
         match self.step(Input::StartWorkflowTask(claim)) {

@@ -5,6 +5,7 @@
 //! letter, and history is served as the bytes that are stored, without decoding it.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use http::HeaderMap;
 use http_body::Body;
 use http_body_util::BodyExt;
 use prost::Message;
@@ -114,6 +115,11 @@ pub fn frame(message: &impl Encode) -> Bytes {
 pub fn unframe(mut framed: Bytes) -> Bytes {
     framed.advance(PREFIX.min(framed.len()));
     framed
+}
+
+/// How a request's messages are compressed.
+pub fn encoding(headers: &HeaderMap) -> Option<&str> {
+    headers.get("grpc-encoding")?.to_str().ok()
 }
 
 /// Reads the one message of a unary request.

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use proto::temporal::api::command::v1::Command;
-use proto::temporal::api::common::v1::{Link, Payload, Payloads, WorkflowExecution};
+use proto::temporal::api::common::v1::{
+    Link, Payload, Payloads, WorkerVersionStamp, WorkflowExecution,
+};
 use proto::temporal::api::failure::v1::Failure;
 use proto::temporal::api::history::v1::StartChildWorkflowExecutionInitiatedEventAttributes;
 use proto::temporal::api::workflowservice::v1::{
@@ -132,6 +134,8 @@ pub struct StartWorkflowTask {
     pub sticky: bool,
     /// The worker's version.
     pub version: Option<Version>,
+    /// The build of a worker that has no version.
+    pub build: Option<WorkerVersionStamp>,
     /// Of the offer; not looked at when there is none.
     pub directive: Option<Directive>,
 }

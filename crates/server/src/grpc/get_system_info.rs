@@ -20,12 +20,12 @@ pub(super) async fn handle(
             activity_failure_include_heartbeat: true,
             supports_schedules: true,
             encoded_failure_attributes: true,
+            build_id_based_versioning: true,
             upsert_memo: true,
             eager_workflow_start: true,
             sdk_metadata: true,
             count_group_by_execution_status: true,
             nexus: true,
-            build_id_based_versioning: true,
             ..Default::default()
         }),
     })

@@ -18,7 +18,8 @@ const SERVICES: [&str; 3] = [
 
 /// Check and Watch. A server that stops ends its connections, so what is served is always healthy.
 pub(super) async fn serve(method: String, request: Request<Incoming>) -> Response<ReplyBody> {
-    let read = wire::read(request.into_body(), None).await;
+    let (head, body) = request.into_parts();
+    let read = wire::read(body, wire::encoding(&head.headers)).await;
     let asked = match read.and_then(wire::decode::<HealthCheckRequest>) {
         Ok(request) => request.service,
         Err(error) => return failure(&error),

@@ -79,6 +79,7 @@ pub(super) fn poll(
         max_tasks_per_second: None,
         deployment_options: None,
         version: None,
+        build: None,
         until: now + hold,
     }))
 }

@@ -59,10 +59,7 @@ pub(super) async fn serve(server: Server, request: Request<Incoming>) -> Respons
     };
     let started = Instant::now();
     let (head, body) = request.into_parts();
-    let encoding = head
-        .headers
-        .get("grpc-encoding")
-        .and_then(|value| value.to_str().ok());
+    let encoding = wire::encoding(&head.headers);
     let metadata = Metadata::read(&head.headers, tokio::time::Instant::now());
     let message = wire::read(body, encoding).await;
     let answer = answer(&server, found, metadata, message).await;

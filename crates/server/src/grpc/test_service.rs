@@ -27,9 +27,7 @@ pub(super) async fn serve(
     request: Request<Incoming>,
 ) -> Response<ReplyBody> {
     let (head, body) = request.into_parts();
-    let encoding = head.headers.get("grpc-encoding");
-    let encoding = encoding.and_then(|value| value.to_str().ok());
-    let answered = match wire::read(body, encoding).await {
+    let answered = match wire::read(body, wire::encoding(&head.headers)).await {
         Ok(message) => answer(&clock, &method, message).await,
         Err(error) => Err(error),
     };

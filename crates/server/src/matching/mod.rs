@@ -25,6 +25,7 @@ use engine::matching::{
 };
 use engine::workflow::transition::{ActivityTaskOffer, Priority, WorkflowTaskOffer};
 use hashbrown::{Equivalent, HashMap};
+use proto::temporal::api::common::v1::WorkerVersionStamp;
 use proto::temporal::api::deployment::v1::WorkerDeploymentOptions;
 use proto::temporal::api::enums::v1::{TaskQueueType, VersioningBehavior};
 use proto::temporal::api::taskqueue::v1::TaskQueueConfig;
@@ -120,6 +121,8 @@ pub struct Poll {
     pub deployment_options: Option<WorkerDeploymentOptions>,
     /// Its version, if it is versioned.
     pub version: Option<Version>,
+    /// Its build, if it has no version.
+    pub build: Option<WorkerVersionStamp>,
     /// Answer before then.
     pub until: Instant,
 }

@@ -45,6 +45,7 @@ impl From<Poll> for matching::Poll {
             max_tasks_per_second: None,
             deployment_options: None,
             version: None,
+            build: None,
             until: poll.until,
         }
     }
@@ -180,6 +181,7 @@ impl Node {
             identity: poll.identity.clone(),
             sticky: poll.sticky,
             version: poll.version.clone(),
+            build: poll.build.clone(),
             directive: Some(task.directive.as_deref().cloned().unwrap_or_default()),
         });
         let stepped = self.claim(namespace, task, claim).await?;

@@ -586,6 +586,7 @@ fn open_new(wish: Wish, run_id: Option<Uuid>, now: &mut Now, env: Env<'_>) -> St
                 request_id: &request_id,
                 sticky: false,
                 resend: true,
+                build: None,
                 transition: None,
             };
             return Some(workflow_task_started::begin(step, worker));

@@ -51,7 +51,8 @@ pub(super) fn carry_out(
                 workflow_run_timeout: a.workflow_run_timeout,
                 workflow_task_timeout: a.workflow_task_timeout,
                 workflow_task_completed_event_id: context.completed_event_id,
-                backoff_start_interval: next.shown_backoff(),
+                // As it was asked for; the next run's first event tells what became of it.
+                backoff_start_interval: a.backoff_start_interval,
                 initiator: a.initiator,
                 failure: a.failure.clone(),
                 last_completion_result: a.last_completion_result.clone(),

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use proto::temporal::api::common::v1::WorkerVersionStamp;
+
 use super::versioning::Transition;
 use crate::ids::EventId;
 use crate::time::Timestamp;
@@ -49,6 +51,8 @@ pub struct TaskStarted {
     pub history_size: i64,
     /// The server advises continue-as-new, for these reasons (as on the wire).
     pub suggest: Arc<[i32]>,
+    /// The build of a worker that has no version.
+    pub build: Option<Arc<WorkerVersionStamp>>,
     /// The run moves to its worker's version by this task.
     pub transition: Option<Arc<Transition>>,
     /// A pinned run's queue has another version by now.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proto::temporal::api::command::v1::command::Attributes as A;
 use proto::temporal::api::command::v1::*;
-use proto::temporal::api::common::v1::{ActivityType, WorkflowExecution};
+use proto::temporal::api::common::v1::{ActivityType, WorkerVersionStamp, WorkflowExecution};
 use proto::temporal::api::enums::v1::{CommandType, ParentClosePolicy};
 use proto::temporal::api::taskqueue::v1::StickyExecutionAttributes;
 use proto::temporal::api::workflowservice::v1::RespondWorkflowTaskCompletedRequest;
@@ -39,6 +39,10 @@ pub(super) fn completion(words: &mut Words) -> RespondWorkflowTaskCompletedReque
         force_create_new_workflow_task: words.flag("force-new"),
         return_new_workflow_task: words.flag("return-new"),
         binary_checksum: words.text_or("checksum", ""),
+        worker_version_stamp: words.text("build").map(|build_id| WorkerVersionStamp {
+            build_id,
+            use_versioning: false,
+        }),
         ..RespondWorkflowTaskCompletedRequest::default()
     }
 }

@@ -3,7 +3,7 @@
 
 use proto::temporal::api::activity::v1::ActivityOptions;
 use proto::temporal::api::common::v1::{
-    Priority, RetryPolicy, TimeSkippingConfig, TimeSkippingStatePropagation,
+    Priority, RetryPolicy, TimeSkippingConfig, TimeSkippingStatePropagation, WorkerVersionStamp,
 };
 use proto::temporal::api::enums::v1::{
     CancelExternalWorkflowExecutionFailedCause as CancelFailed, ContinueAsNewInitiator,
@@ -52,6 +52,7 @@ pub(super) fn attributes(line: &mut Line, event: &HistoryEvent) {
                 "target-version-changed",
                 a.target_worker_deployment_version_changed,
             );
+            line.text("build", build_id(a.worker_version.as_ref()));
             line.flag("suggest-continue-as-new", a.suggest_continue_as_new);
             for reason in &a.suggest_continue_as_new_reasons {
                 let reason = SuggestContinueAsNewReason::try_from(*reason).unwrap_or_default();
@@ -62,6 +63,7 @@ pub(super) fn attributes(line: &mut Line, event: &HistoryEvent) {
         A::WorkflowTaskCompletedEventAttributes(a) => {
             line.behavior(a.versioning_behavior);
             line.text("version", &version(a.deployment_version.as_ref()));
+            line.text("build", build_id(a.worker_version.as_ref()));
         }
         A::WorkflowTaskFailedEventAttributes(a) => {
             let cause = WorkflowTaskFailedCause::try_from(a.cause).unwrap_or_default();
@@ -522,4 +524,8 @@ fn nexus(line: &mut Line, attributes: &A) {
         }
         _ => {}
     }
+}
+
+fn build_id(stamp: Option<&WorkerVersionStamp>) -> &str {
+    stamp.map_or("", |stamp| &stamp.build_id)
 }

@@ -1,5 +1,6 @@
 //! What the workers of a story do.
 
+use proto::temporal::api::common::v1::WorkerVersionStamp;
 use proto::temporal::api::workflowservice::v1::RespondWorkflowTaskFailedRequest;
 
 use super::deployment::say_version;
@@ -78,6 +79,10 @@ impl Script {
             identity: "worker".to_owned(),
             sticky: sticky || (!normal && offer.is_some_and(|o| o.sticky_queue.is_some())),
             version,
+            build: words.text("build").map(|build_id| WorkerVersionStamp {
+                build_id,
+                use_versioning: false,
+            }),
             directive: offer.map(|o| o.directive.clone()),
         }))
     }

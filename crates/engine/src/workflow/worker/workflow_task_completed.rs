@@ -2,6 +2,7 @@
 //!
 //! The order of steps is the order of [`complete`]; what each command does is in `command/`.
 
+use proto::temporal::api::common::v1::WorkerVersionStamp;
 use proto::temporal::api::enums::v1::{
     CommandType, TimeoutType, VersioningBehavior as Behavior, WorkflowTaskFailedCause as Cause,
 };
@@ -101,6 +102,8 @@ pub(crate) fn complete(
         let news = step.flush_buffer();
         let moving = step.state.version_transition().is_some();
         let inline = request.return_new_workflow_task && !moving;
+        let build = request.worker_version_stamp.as_ref();
+        let build = build.filter(|build| !build.use_versioning);
         if step.state.is_paused() {
             step.state.volatile.close_contended = false;
         } else if news || moving || request.force_create_new_workflow_task {
@@ -109,6 +112,7 @@ pub(crate) fn complete(
                 inline,
                 speculative: false,
                 resend: !request.force_create_new_workflow_task,
+                build,
             };
             follow_up(&mut step, next, &request.identity, &mut reply);
             if heartbeat && request.force_create_new_workflow_task {
@@ -123,6 +127,7 @@ pub(crate) fn complete(
                     inline,
                     speculative: inline,
                     resend: true,
+                    build,
                 };
                 follow_up(&mut step, next, &request.identity, &mut reply);
             }
@@ -320,19 +325,21 @@ fn set_sticky(step: &mut Step<'_>, request: &RespondWorkflowTaskCompletedRequest
 const INLINE_REQUEST_ID: &str = "request-from-RespondWorkflowTaskCompleted";
 
 /// What workflow task follows a completion.
-struct Next {
+struct Next<'a> {
     /// Started inline, because the worker asked for that.
     inline: bool,
     /// There is nothing to store for it.
     speculative: bool,
     /// It brings again what the completed one brought and did not answer.
     resend: bool,
+    /// The build of a worker that has no version.
+    build: Option<&'a WorkerVersionStamp>,
 }
 
 /// Schedules the next workflow task.
 fn follow_up(
     step: &mut Step<'_>,
-    next: Next,
+    next: Next<'_>,
     identity: &str,
     reply: &mut WorkflowTaskCompletedReply,
 ) {
@@ -352,6 +359,7 @@ fn follow_up(
         request_id: INLINE_REQUEST_ID,
         sticky: true,
         resend: next.resend,
+        build: next.build,
         transition: None,
     };
     reply.workflow_task = workflow_task_started::begin(step, worker);

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use proto::temporal::api::common::v1::WorkerVersionStamp;
 use proto::temporal::api::enums::v1::{EventType, SuggestContinueAsNewReason};
 use proto::temporal::api::history::v1::history_event::Attributes;
 use proto::temporal::api::history::v1::{
@@ -77,6 +78,7 @@ pub(crate) fn start(mut step: Step<'_>, claim: &StartWorkflowTask) -> Result<Out
         request_id: &claim.request_id,
         sticky: claim.sticky,
         resend: true,
+        build: claim.build.as_ref(),
         transition,
     };
     match begin(&mut step, worker) {
@@ -93,6 +95,8 @@ pub(crate) struct Worker<'a> {
     pub(crate) sticky: bool,
     /// It gets updates also that an earlier task brought.
     pub(crate) resend: bool,
+    /// Its build, if it has no version.
+    pub(crate) build: Option<&'a WorkerVersionStamp>,
     /// The run moves to its version.
     pub(crate) transition: Option<Transition>,
 }
@@ -119,6 +123,7 @@ pub(crate) fn begin(step: &mut Step<'_>, worker: Worker<'_>) -> Option<WorkflowT
         request_id: worker.request_id.into(),
         history_size,
         suggest: suggest.into(),
+        build: worker.build.cloned().map(Arc::new),
         transition: worker.transition.map(Arc::new),
         target_version_changed,
     });
@@ -237,6 +242,7 @@ fn started_attributes(
         suggest_continue_as_new_reasons: started.suggest.to_vec(),
         history_size_bytes: started.history_size,
         target_worker_deployment_version_changed: started.target_version_changed,
+        worker_version: started.build.as_deref().cloned(),
         ..WorkflowTaskStartedEventAttributes::default()
     })
 }

@@ -20,7 +20,7 @@ use engine::deployment::{
 };
 use engine::rejection::Rejection;
 use engine::workflow::state::versioning::override_target;
-use proto::temporal::api::common::v1::WorkerVersionCapabilities;
+use proto::temporal::api::common::v1::{WorkerVersionCapabilities, WorkerVersionStamp};
 use proto::temporal::api::compute::v1::ComputeConfigScalingGroup;
 use proto::temporal::api::deployment::v1::{WorkerDeploymentOptions, WorkerDeploymentVersion};
 use proto::temporal::api::enums::v1::{TaskQueueType, WorkerVersioningMode};
@@ -102,6 +102,12 @@ pub(super) async fn join(
     kind: TaskQueueType,
 ) -> Result<(), WireError> {
     let version = polled_version(options.as_ref(), capabilities)?;
+    poll.build = capabilities
+        .filter(|says| version.is_none() && !says.build_id.is_empty())
+        .map(|says| WorkerVersionStamp {
+            build_id: says.build_id.clone(),
+            use_versioning: says.use_versioning,
+        });
     poll.deployment_options = options;
     if let Some(version) = &version
         && !poll.sticky
