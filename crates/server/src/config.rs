@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use engine::search_attributes::{self, SearchAttributeType};
@@ -43,7 +43,8 @@ pub struct TestServer {
 /// The reference's spelling of `dev`.
 #[derive(Debug, Subcommand)]
 pub enum ServerCommand {
-    /// As `steadfast dev`.
+    /// As `steadfast dev`, but in memory unless a file is named, as there. SDKs' test environments start servers so: many
+    /// at a time, and each must be new.
     StartDev(Box<Dev>),
 }
 
@@ -68,7 +69,11 @@ impl CommandLine {
     /// The settings of the server to run, and of its clock if that may skip time.
     pub fn dev(self) -> (Dev, Option<TestServer>) {
         match self.command {
-            Command::Dev(dev) | Command::Server(ServerCommand::StartDev(dev)) => (*dev, None),
+            Command::Dev(dev) => (*dev, None),
+            Command::Server(ServerCommand::StartDev(mut dev)) => {
+                dev.in_memory |= dev.db_filename.is_none();
+                (*dev, None)
+            }
             Command::TestServer(test) => (Dev::for_tests(test.port), Some(test)),
         }
     }
@@ -88,14 +93,9 @@ pub enum LogFormat {
 /// Settings of `steadfast dev`.
 #[derive(Debug, Clone, Args)]
 pub struct Dev {
-    /// The SQLite file; created if it is not there.
-    #[arg(
-        short = 'f',
-        long,
-        env = "STEADFAST_DB_FILENAME",
-        default_value = "steadfast.db"
-    )]
-    pub db_filename: PathBuf,
+    /// The SQLite file; created if it is not there. Default: steadfast.db.
+    #[arg(short = 'f', long, env = "STEADFAST_DB_FILENAME")]
+    pub db_filename: Option<PathBuf>,
 
     /// Keep everything in memory: all is lost at the end.
     #[arg(long, env = "STEADFAST_IN_MEMORY", conflicts_with = "db_filename")]
@@ -203,7 +203,7 @@ impl Dev {
     /// A server for tests: in memory, HTTP on any free port.
     fn for_tests(port: u16) -> Self {
         Self {
-            db_filename: PathBuf::new(),
+            db_filename: None,
             in_memory: true,
             port,
             http_port: Some(0),
@@ -218,6 +218,12 @@ impl Dev {
             log_format: LogFormat::Text,
             accepted: Accepted::default(),
         }
+    }
+
+    /// The file where everything is kept, if not in memory.
+    pub fn database(&self) -> Option<&Path> {
+        let file = self.db_filename.as_deref();
+        (!self.in_memory).then(|| file.unwrap_or(Path::new("steadfast.db")))
     }
 
     /// Where HTTP is served: the port, and whether it was asked for.
@@ -310,7 +316,7 @@ mod tests {
              --log-config=true --ui-port 8300",
         )
         .unwrap();
-        assert_eq!(dev.db_filename, PathBuf::from("x.db"));
+        assert_eq!(dev.database(), Some(Path::new("x.db")));
         assert_eq!((dev.port, dev.http_port()), (7300, (7301, true)));
         assert_eq!(dev.ip, IpAddr::from(Ipv4Addr::LOCALHOST));
         assert_eq!(dev.namespaces, ["one", "two"]);
@@ -328,6 +334,10 @@ mod tests {
         assert_eq!((dev.port, dev.http_port()), (7233, (7243, false)));
         assert!(dev.further_http_ports().is_empty());
         assert_eq!(dev.log_format, LogFormat::Text);
+        assert_eq!(dev.database(), Some(Path::new("steadfast.db")));
+        assert_eq!(parse("steadfast dev --in-memory").unwrap().database(), None);
+        let theirs = parse("steadfast server start-dev").unwrap();
+        assert_eq!(theirs.database(), None);
     }
 
     #[test]

@@ -154,6 +154,10 @@ impl Settings {
                 self.callback_url = Some(template.replace("{{.NamespaceName}}", "{namespace}"));
             }
             "history.longpollexpirationinterval" => self.history_wait = span()?,
+            // SDKs' test environments set these each time, to what is always so here.
+            "frontend.enableserverversioncheck"
+            | "frontend.enableupdateworkflowexecution"
+            | "frontend.enableupdateworkflowexecutionasyncaccepted" => {}
             _ => return Err(SettingError::Unknown(name.to_owned())),
         }
         Ok(())

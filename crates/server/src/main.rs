@@ -248,22 +248,21 @@ fn local(listener: &TcpListener) -> Result<SocketAddr, String> {
 }
 
 fn open_store(dev: &Dev) -> Result<Arc<dyn Store>, String> {
-    if dev.in_memory {
+    let Some(file) = dev.database() else {
         return Ok(Arc::new(MemoryStore::new()));
-    }
-    let opened = SqliteStore::open(&dev.db_filename);
-    let store =
-        opened.map_err(|error| format!("{error}; choose another file with --db-filename"))?;
+    };
+    let store = SqliteStore::open(file)
+        .map_err(|error| format!("{error}; choose another file with --db-filename"))?;
     Ok(Arc::new(store))
 }
 
 fn greet(dev: &Dev, address: SocketAddr, http_address: SocketAddr) {
-    let database = if dev.in_memory {
-        "in memory; all is lost at the end".to_owned()
-    } else {
-        let path =
-            std::path::absolute(&dev.db_filename).unwrap_or_else(|_| dev.db_filename.clone());
-        format!("{}; what is acknowledged is on disk", path.display())
+    let database = match dev.database() {
+        None => "in memory; all is lost at the end".to_owned(),
+        Some(file) => {
+            let path = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+            format!("{}; what is acknowledged is on disk", path.display())
+        }
     };
     let version = env!("CARGO_PKG_VERSION");
     let mut out = std::io::stdout().lock();
