@@ -60,6 +60,12 @@ def test_worker_heartbeats(w):
     assert w.call("CountWorkers", query=f"TaskQueue = '{w.queue}'").count == 1
     found = w.call("DescribeWorker", worker_instance_key=key).worker_info.worker_heartbeat
     assert (found.worker_identity, found.task_queue) == ("me", w.queue)
+    # A worker that is leaving stays in the list until it has left, or is silent for long.
+    for status, listed in [("SHUTTING_DOWN", [key]), ("SHUTDOWN", [])]:
+        last = {**beat, "status": f"WORKER_STATUS_{status}"}
+        w.call("ShutdownWorker", worker_instance_key=key, task_queue=w.queue, worker_heartbeat=last)
+        answer = w.call("ListWorkers", query=f"TaskQueue = '{w.queue}'")
+        assert [i.worker_heartbeat.worker_instance_key for i in answer.workers_info] == listed
 
 
 def test_unknown_worker(client):

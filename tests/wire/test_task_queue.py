@@ -506,6 +506,9 @@ def test_shutdown_ends_the_polls_of_a_worker(w, kind):
             worker_instance_key=instance,
         )
 
+    # Workers look here, and wait for their polls to end then.
+    namespace = w.call("DescribeNamespace").namespace_info
+    assert namespace.capabilities.worker_poll_complete_on_shutdown
     ours, theirs = f"{w.id}-1", f"{w.id}-2"
     leaving, staying = poll(ours), poll(theirs)
     identities = {ours, theirs}

@@ -52,6 +52,7 @@ pub(super) fn info(record: &Record, limits: &Limits) -> NamespaceInfo {
             standalone_activity_batch_operations: true,
             standalone_activity_operator_commands: true,
             standalone_nexus_operation: true,
+            worker_poll_complete_on_shutdown: true,
             ..Default::default()
         }),
         limits: Some(namespace_info::Limits {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use proto::temporal::api::enums::v1::WorkerStatus;
 use proto::temporal::api::worker::v1::WorkerHeartbeat;
 use proto::temporal::api::workflowservice::v1::{
     RecordWorkerHeartbeatRequest, RecordWorkerHeartbeatResponse,
@@ -36,7 +37,7 @@ pub(super) struct WorkerHeartbeats {
 }
 
 impl WorkerHeartbeats {
-    /// Remembers what workers of a namespace sent.
+    /// Remembers what workers of a namespace sent, and forgets those that say that they have shut down.
     pub(super) fn record(&self, namespace: Uuid, heartbeats: Vec<WorkerHeartbeat>) {
         if heartbeats.is_empty() {
             return;
@@ -47,6 +48,10 @@ impl WorkerHeartbeats {
         last.retain(|_, (at, _)| now.duration_since(*at) < KEPT);
         for heartbeat in heartbeats {
             let key = (namespace, heartbeat.worker_instance_key.clone());
+            if heartbeat.status() == WorkerStatus::Shutdown {
+                last.remove(&key);
+                continue;
+            }
             if last.len() >= WORKERS_MAX && !last.contains_key(&key) {
                 let oldest = last
                     .iter()
@@ -67,12 +72,6 @@ impl WorkerHeartbeats {
             .filter(|((of, _), (at, _))| *of == namespace && now.duration_since(*at) < KEPT);
         alive.map(|(_, (_, heartbeat))| heartbeat.clone()).collect()
     }
-
-    /// Forgets a worker that has shut down.
-    pub(super) fn forget(&self, namespace: Uuid, worker_instance_key: &str) {
-        let mut last = self.last.lock().unwrap_or_else(|e| e.into_inner());
-        last.remove(&(namespace, worker_instance_key.to_owned()));
-    }
 }
 
 #[cfg(test)]
@@ -91,7 +90,11 @@ mod tests {
         heartbeats.record(one, vec![worker("a", "first"), worker("b", "")]);
         heartbeats.record(one, vec![worker("a", "second")]);
         heartbeats.record(two, vec![worker("a", "other")]);
-        heartbeats.forget(one, "b");
+        let shut_down = WorkerHeartbeat {
+            status: WorkerStatus::Shutdown.into(),
+            ..worker("b", "")
+        };
+        heartbeats.record(one, vec![shut_down]);
         let last = heartbeats.last.lock().unwrap();
         assert_eq!(last.len(), 2);
         assert_eq!(last[&(one, "a".to_owned())].1.worker_identity, "second");

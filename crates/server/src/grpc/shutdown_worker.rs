@@ -24,7 +24,8 @@ pub(super) async fn handle(
     if !request.sticky_task_queue.is_empty() {
         matching.unload_sticky(namespace.id, &request.sticky_task_queue);
     }
-    server.worker_heartbeats.forget(namespace.id, instance);
+    let heartbeats: Vec<_> = request.worker_heartbeat.into_iter().collect();
+    server.worker_heartbeats.record(namespace.id, heartbeats);
     Ok(ShutdownWorkerResponse {})
 }
 

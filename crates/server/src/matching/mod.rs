@@ -337,15 +337,13 @@ impl Matching {
             return None;
         }
         let now_ns = self.now_ns();
-        if self.has_shut_down(&poll.worker_instance_key) {
-            return None;
-        }
         // A sticky queue is one worker's own.
         let version = poll.version.as_ref().filter(|_| !poll.sticky);
         let name = &poll.task_queue;
         let queue = self.queue(namespace, name, kind, version, poll.sticky, now_ns);
         self.sweep(now_ns);
-        queue.poll(poll, now_ns).await
+        let has_left = || self.has_shut_down(&poll.worker_instance_key);
+        queue.poll(poll, &has_left, now_ns).await
     }
 
     /// What is known of a queue over all versions; all zero for one that nobody has used lately.

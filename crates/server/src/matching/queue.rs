@@ -180,11 +180,17 @@ impl Queue {
         lock(&self.inner).matcher.remove(&place.ticket);
     }
 
-    /// Waits for a task. Nothing is lost when the future is dropped.
-    pub(super) async fn poll(self: &Arc<Self>, poll: &Poll, now_ns: i64) -> Option<Delivery> {
+    /// Waits for a task, unless the worker has left. Nothing is lost when the future is dropped.
+    pub(super) async fn poll(
+        self: &Arc<Self>,
+        poll: &Poll,
+        has_left: &(dyn Fn() -> bool + Sync),
+        now_ns: i64,
+    ) -> Option<Delivery> {
         let (mut receiver, waiting) = {
             let mut inner = lock(&self.inner);
-            if inner.unloaded {
+            // Under the lock: a worker that leaves is noted first and its polls are ended then, so none slips between.
+            if inner.unloaded || has_left() {
                 return None;
             }
             let waiter = inner.next_waiter;
