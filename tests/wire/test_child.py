@@ -266,6 +266,21 @@ def test_terminate_if_running(w, w2):
     assert w2.status(w2.run_id) == "TERMINATED"
 
 
+def test_a_child_s_own_choice_of_version(w, w2):
+    Family(w, w2, versioning_override={"auto_upgrade": True})
+    initiated = history.attributes(w.wait_for("StartChildWorkflowExecutionInitiated"))
+    assert initiated.versioning_override.auto_upgrade
+    assert history.attributes(w2.wait_for("WorkflowExecutionStarted")).versioning_override.auto_upgrade
+
+
+def test_a_version_that_does_not_serve_the_queue(w, w2):
+    version = {"deployment_name": "nobody", "build_id": "1"}
+    pinned = {"behavior": "PINNED_OVERRIDE_BEHAVIOR_PINNED", "version": version}
+    w.begin(c.child(w2.id, versioning_override={"pinned": pinned}))
+    failed = history.attributes(w.wait_for("StartChildWorkflowExecutionFailed"))
+    assert history.show(failed, "cause") == "INVALID_VERSIONING_OVERRIDE"
+
+
 def test_workflow_cannot_be_its_own_child(w):
     w.begin(c.child(w.id))
     failed = history.attributes(w.wait_for("StartChildWorkflowExecutionFailed"))

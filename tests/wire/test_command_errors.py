@@ -369,6 +369,11 @@ LONG = "x" * 1001
         ),
         (c.child("x", priority={"priority_key": -1}), "priority key can't be negative"),
         (c.child("x", namespace="temporal-system"), "cross namespace commands are not allowed"),
+        (
+            c.child("x", versioning_override={"pinned": {}}),
+            "must provide version if override is pinned.",
+        ),
+        (c.child("x", versioning_override={}), "override behavior is required"),
     ],
 )
 def test_bad_child(w, command, message):

@@ -123,3 +123,13 @@ def test_links_of_a_buffered_signal(w):
 def test_summary_of_any_length(w):
     w.start(user_metadata=metadata("s" * 5000), workflow_run_timeout=seconds(60))
     assert len(w.describe().execution_config.user_metadata.summary.data) == 5002
+
+
+def test_event_groups_are_on_the_events_of_commands(w):
+    marker = {"label": {"id": "group", "label": payload("A group")}}
+    w.start()
+    w.step({**c.activity("a"), "event_group_markers": [marker]}, c.timer("t"))
+    shown = {history.event_name(e): e.event_group_markers for e in w.events()}
+    (found,) = shown["ActivityTaskScheduled"]
+    assert found.label.id == "group" and found.label.label.data == b'"A group"'
+    assert not shown["TimerStarted"] and not shown["WorkflowTaskCompleted"]

@@ -74,6 +74,13 @@ def closing(kind):
     }[kind]
 
 
+def test_no_input_is_a_payload_of_nothing(w, ep):
+    w.begin(nexus.schedule(ep, input=None))
+    start = nexus.poll(w).request.start_operation
+    assert start.HasField("payload")
+    assert (dict(start.payload.metadata), start.payload.data) == ({"encoding": b"binary/null"}, b"")
+
+
 @pytest.mark.parametrize("kind", ["completed", "failed", "canceled", "terminated"])
 def test_the_handler_is_a_workflow(w, w2, ep, kind):
     w.begin(nexus.schedule(ep))

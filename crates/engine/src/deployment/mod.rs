@@ -31,6 +31,7 @@ pub use self::set_current_version::SetCurrentVersion;
 pub use self::set_ramping_version::{Ramp, SetRampingVersion};
 pub use self::version::{
     UNVERSIONED, Version, check_build_id, check_name, normalised, validate_override,
+    validate_override_form,
 };
 
 use crate::rejection::Rejection;

@@ -146,9 +146,24 @@ pub fn validate_override(
     given: &VersioningOverride,
     id_length_max: usize,
 ) -> Result<(), Rejection> {
+    if let Some(version) = validate_override_form(given)? {
+        check_name(&version.deployment_name, id_length_max)?;
+        check_build_id(&version.build_id, id_length_max)?;
+    }
+    Ok(())
+}
+
+/// Checks that an override says what to do, and gives the version that it names in the newer form. Of a child's, a
+/// command is asked no more than this.
+///
+/// # Errors
+/// INVALID_ARGUMENT with the documented texts.
+pub fn validate_override_form(
+    given: &VersioningOverride,
+) -> Result<Option<&WorkerDeploymentVersion>, Rejection> {
     let invalid = |text: &str| Err(Rejection::invalid(text));
     let version = match &given.r#override {
-        Some(Override::AutoUpgrade(true)) => return Ok(()),
+        Some(Override::AutoUpgrade(true)) => return Ok(None),
         Some(Override::AutoUpgrade(false)) => {
             return invalid("auto-upgrade override must be true");
         }
@@ -167,10 +182,9 @@ pub fn validate_override(
                 return invalid("must provide target deployment version if override is one-time.");
             }
         },
-        None => return validate_older(given),
+        None => return validate_older(given).map(|()| None),
     };
-    check_name(&version.deployment_name, id_length_max)?;
-    check_build_id(&version.build_id, id_length_max)
+    Ok(Some(version))
 }
 
 /// An override in the fields that came before.

@@ -253,6 +253,9 @@ pub fn start_answer(outcome: Result<Uuid, &Rejection>) -> Option<PeerAnswer> {
         Ok(run_id) => Some(PeerAnswer::ChildStarted(run_id)),
         Err(Rejection::Internal(_)) => None,
         Err(Rejection::AlreadyStarted { .. }) => Some(PeerAnswer::ChildAlreadyExists),
+        Err(Rejection::InvalidArgument(_) | Rejection::FailedPrecondition(_)) => {
+            Some(PeerAnswer::OverrideRefused)
+        }
         Err(_) => Some(PeerAnswer::NotFound),
     }
 }

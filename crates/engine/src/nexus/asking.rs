@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use proto::temporal::api::common::v1::Payload;
 use proto::temporal::api::enums::v1::TimeoutType;
 use proto::temporal::api::failure::v1::failure::FailureInfo;
 use proto::temporal::api::failure::v1::{ApplicationFailureInfo, Failure, TimeoutFailureInfo};
@@ -86,13 +88,21 @@ pub(crate) fn to_start(
             operation: scheduled.operation.clone(),
             request_id: scheduled.request_id.clone(),
             callback: SYSTEM_URL.to_owned(),
-            payload: scheduled.input.clone(),
+            payload: Some(scheduled.input.clone().unwrap_or_else(nothing)),
             callback_header: [(TOKEN_HEADER.to_owned(), caller.token.encode_header())].into(),
             links: vec![caller.link],
         })),
     };
     let (timeout, _) = time_to_start(operation, now);
     call(id, operation, operation.start.attempt, request, timeout)
+}
+
+/// What a handler gets when the caller gives nothing.
+fn nothing() -> Payload {
+    Payload {
+        metadata: [("encoding".to_owned(), Bytes::from_static(b"binary/null"))].into(),
+        ..Payload::default()
+    }
 }
 
 /// A request to cancel an operation that the handler has started.

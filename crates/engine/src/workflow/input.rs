@@ -353,6 +353,8 @@ pub enum PeerAnswer {
     ChildStarted(Uuid),
     /// The child's id is in use.
     ChildAlreadyExists,
+    /// The worker version that the child was to be moved to is none.
+    OverrideRefused,
     /// No such run, or it is closed, or it is the sender itself.
     NotFound,
     /// The receiver takes no more signals.

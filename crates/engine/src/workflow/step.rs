@@ -10,7 +10,7 @@ use proto::temporal::api::common::v1::Link;
 use proto::temporal::api::enums::v1::{EventType, TaskQueueKind};
 use proto::temporal::api::history::v1::history_event::Attributes;
 use proto::temporal::api::history::v1::{HistoryEvent, WorkflowExecutionTerminatedEventAttributes};
-use proto::temporal::api::sdk::v1::UserMetadata;
+use proto::temporal::api::sdk::v1::{EventGroupMarker, UserMetadata};
 use proto::temporal::api::taskqueue::v1::TaskQueue;
 
 use super::input::PeerAnswer;
@@ -34,6 +34,7 @@ pub(crate) const SERVER_IDENTITY: &str = "history-service";
 pub(crate) struct Extras {
     pub(crate) user_metadata: Option<UserMetadata>,
     pub(crate) links: Vec<Link>,
+    pub(crate) event_group_markers: Vec<EventGroupMarker>,
 }
 
 /// One step under way.
@@ -139,6 +140,7 @@ impl<'a> Step<'a> {
             event_type: event_type(&attributes) as i32,
             user_metadata: extras.user_metadata,
             links: extras.links,
+            event_group_markers: extras.event_group_markers,
             worker_may_ignore: event_type::worker_may_ignore(&attributes),
             attributes: Some(attributes),
             ..HistoryEvent::default()

@@ -11,7 +11,9 @@ use proto::temporal::api::history::v1::{
 };
 use proto::temporal::api::workflow::v1::VersioningOverride;
 use proto::temporal::api::workflow::v1::versioning_override::Override;
-use proto::temporal::api::workflowservice::v1::RespondWorkflowTaskCompletedRequest;
+use proto::temporal::api::workflowservice::v1::{
+    RespondWorkflowTaskCompletedRequest, StartWorkflowExecutionRequest,
+};
 
 use super::record::{ChangeKind, VersionTransition};
 use super::state::versioning::{Transition, override_target};
@@ -245,6 +247,15 @@ pub fn check_override(
     Err(Rejection::FailedPrecondition(format!(
         "Pinned version '{version}' is not present in task queue '{task_queue}' of type 'Workflow'"
     )))
+}
+
+/// As [`check_override`], of what a start brings.
+pub(crate) fn check_start(
+    start: &StartWorkflowExecutionRequest,
+    env: Env<'_>,
+) -> Result<(), Rejection> {
+    let queue = start.task_queue.as_ref().map_or("", |queue| &queue.name);
+    check_override(start.versioning_override.as_ref(), queue, env)
 }
 
 /// What a new run has from the one that it comes from.

@@ -30,6 +30,7 @@ pub(super) fn reapply(
         let extras = Extras {
             user_metadata: event.user_metadata,
             links: event.links,
+            ..Extras::default()
         };
         let Some(attributes) = event.attributes else {
             continue;

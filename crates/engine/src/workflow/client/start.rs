@@ -122,16 +122,10 @@ pub fn start(
         wish.start.request_id = now.uuid().to_string();
     }
     if wish.child.is_none() {
-        let queue = wish
-            .start
-            .task_queue
-            .as_ref()
-            .map_or("", |queue| &queue.name);
-        let given = wish.start.versioning_override.as_ref();
-        versioning::check_override(given, queue, env)?;
+        versioning::check_start(&wish.start, env)?;
     }
     let Some(state) = current else {
-        wish.check_update(env)?;
+        wish.check_new(env)?;
         return Ok(open_new(wish, None, now, env));
     };
     if wish.update.is_some() && updates_existing(state, &wish) {
@@ -144,7 +138,7 @@ pub fn start(
             reply,
         });
     }
-    wish.check_update(env)?;
+    wish.check_new(env)?;
     if !state.is_open() {
         check_reuse(state, wish.reuse)?;
         wish.taken_messages = peer::taken_messages(state);
@@ -245,7 +239,16 @@ impl Wish {
         self
     }
 
-    /// Whether a new run can take the update; it is refused before anything is opened or ended.
+    /// Whether there may be a new run; it is refused before anything is opened or ended.
+    fn check_new(&self, env: Env<'_>) -> Result<(), Rejection> {
+        // Not sooner: a parent may ask again for a child that runs, when its version serves the queue no more.
+        if self.child.is_some() {
+            versioning::check_start(&self.start, env)?;
+        }
+        self.check_update(env)
+    }
+
+    /// Whether a new run can take the update.
     fn check_update(&self, env: Env<'_>) -> Result<(), Rejection> {
         let Some(update) = &self.update else {
             return Ok(());

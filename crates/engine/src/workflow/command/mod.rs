@@ -147,6 +147,7 @@ pub(crate) fn carry_out(
     let kind = CommandType::try_from(command.command_type).unwrap_or(CommandType::Unspecified);
     let extras = Extras {
         user_metadata: command.user_metadata,
+        event_group_markers: command.event_group_markers,
         ..Extras::default()
     };
     macro_rules! attributes {

@@ -10,6 +10,7 @@ use proto::temporal::api::history::v1::history_event::Attributes;
 
 use super::schedule_activity::check_priority;
 use super::{BadCommand, Context, check_blob, size};
+use crate::deployment::{normalised, validate_override_form};
 use crate::time::{duration, is_negative, wire};
 use crate::workflow::open::{self, normal_queue};
 use crate::workflow::step::{Extras, Step};
@@ -133,6 +134,11 @@ fn check(
         ));
     }
     check_priority(a.priority.as_ref()).or_else(|error| bad(error.to_owned()))?;
+    if let Some(given) = &a.versioning_override
+        && let Err(rejection) = validate_override_form(given)
+    {
+        return bad(rejection.to_string());
+    }
     Ok(())
 }
 
@@ -194,6 +200,6 @@ fn initiated(
         search_attributes,
         inherit_build_id: a.inherit_build_id,
         priority: a.priority,
-        ..StartChildWorkflowExecutionInitiatedEventAttributes::default()
+        versioning_override: a.versioning_override.as_ref().and_then(normalised),
     })
 }

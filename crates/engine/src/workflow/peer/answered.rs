@@ -88,7 +88,7 @@ fn child_answered(step: &mut Step<'_>, id: EventId, answer: PeerAnswer) {
                 run_id: Bytes::copy_from_slice(run_id.as_bytes()),
             }));
         }
-        _ => record(
+        refused => record(
             step,
             Attributes::StartChildWorkflowExecutionFailedEventAttributes(
                 StartChildWorkflowExecutionFailedEventAttributes {
@@ -96,7 +96,11 @@ fn child_answered(step: &mut Step<'_>, id: EventId, answer: PeerAnswer) {
                     namespace_id: a.namespace_id.clone(),
                     workflow_id: a.workflow_id.clone(),
                     workflow_type: a.workflow_type.clone(),
-                    cause: StartFailed::WorkflowAlreadyExists as i32,
+                    cause: match refused {
+                        PeerAnswer::OverrideRefused => StartFailed::InvalidVersioningOverride,
+                        _ => StartFailed::WorkflowAlreadyExists,
+                    }
+                    .into(),
                     control: a.control.clone(),
                     initiated_event_id: id,
                     // The reference leaves this one out.

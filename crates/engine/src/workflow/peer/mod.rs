@@ -126,6 +126,7 @@ fn start_child(state: &State, seq: u64, id: EventId) -> Option<Send> {
         time_skipping_config: a.time_skipping_config.clone(),
         user_metadata: child.user_metadata.as_deref().cloned(),
         priority: priority::in_effect(a.priority.as_ref(), state),
+        versioning_override: a.versioning_override.clone(),
         ..StartWorkflowExecutionRequest::default()
     };
     let root = state.core.start.attributes.root_workflow_execution.clone();

@@ -10,6 +10,7 @@ use proto::temporal::api::taskqueue::v1::StickyExecutionAttributes;
 use proto::temporal::api::workflowservice::v1::RespondWorkflowTaskCompletedRequest;
 use proto::temporal::api::workflowservice::v1::respond_workflow_task_completed_request::Capabilities;
 
+use super::deployment::version_override;
 use super::requests::{self, payloads, queue, workflow_type};
 use super::updates;
 use super::words::Words;
@@ -239,6 +240,7 @@ fn start_child(words: &mut Words) -> A {
         workflow_id_reuse_policy: requests::reuse_policy(words),
         retry_policy: requests::raw_retry_policy(words),
         cron_schedule: words.text_or("cron", ""),
+        versioning_override: version_override(words),
         ..StartChildWorkflowExecutionCommandAttributes::default()
     })
 }

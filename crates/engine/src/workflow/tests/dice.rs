@@ -462,6 +462,7 @@ impl Dice {
         line += &self.maybe(15, &["retry=(attempts=2)"]);
         line += &self.maybe(8, &["cron=\"* * * * *\""]);
         line += &self.maybe(10, &["reuse=TerminateIfRunning", "reuse=RejectDuplicate"]);
+        line += &self.maybe(10, &["auto-upgrade", "pinned=d:b1", "pinned=d:b2"]);
         line
     }
 

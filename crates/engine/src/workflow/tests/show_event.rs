@@ -460,6 +460,7 @@ fn child_initiated(line: &mut Line, a: &StartChildWorkflowExecutionInitiatedEven
         "WORKFLOW_ID_REUSE_POLICY_",
     );
     line.text("reuse", &reuse);
+    workflow_options(line, a.versioning_override.as_ref(), None);
 }
 
 fn timeout_type(wire: i32) -> String {

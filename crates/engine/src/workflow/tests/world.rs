@@ -439,6 +439,9 @@ impl World {
             return Ok(match started {
                 Ok(reply) => PeerAnswer::ChildStarted(reply.run_id),
                 Err(Rejection::AlreadyStarted { .. }) => PeerAnswer::ChildAlreadyExists,
+                Err(Rejection::InvalidArgument(_) | Rejection::FailedPrecondition(_)) => {
+                    PeerAnswer::OverrideRefused
+                }
                 Err(rejection) => return Err(format!("a child's start was refused: {rejection}")),
             });
         }
