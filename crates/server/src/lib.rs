@@ -6,6 +6,7 @@
 //! - [`batch`]: batch operations, which call the API for each of their targets.
 //! - [`node`]: one node put together; what the frontend calls.
 //! - [`shard`]: single writers; each owns the state of the executions of its slots.
+//! - `descriptors`: the definition of the API, as data.
 //! - [`deployments`]: the registry of worker deployments, and where they send tasks.
 //! - [`matching`]: ready tasks meet waiting pollers.
 //! - [`task_queues`]: what was set for task queues.
@@ -19,6 +20,7 @@
 pub mod batch;
 pub mod config;
 pub mod deployments;
+mod descriptors;
 pub mod dynamic_config;
 pub mod error;
 pub mod grpc;

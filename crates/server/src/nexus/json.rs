@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use prost::Message as _;
-use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
+use prost_reflect::{DynamicMessage, MessageDescriptor};
 use proto::temporal::api::failure::v1::Failure;
 use proto::temporal::api::nexus::v1::Failure as NexusFailure;
 
@@ -12,14 +12,13 @@ use proto::temporal::api::enums::v1::NexusHandlerErrorRetryBehavior as Behavior;
 use proto::temporal::api::failure::v1::failure::FailureInfo;
 use serde_json::json;
 
+use crate::descriptors;
+
 /// Read when the first failure is: most servers never meet one.
 fn descriptor() -> Option<&'static MessageDescriptor> {
     static FAILURE: OnceLock<Option<MessageDescriptor>> = OnceLock::new();
     FAILURE
-        .get_or_init(|| {
-            let pool = DescriptorPool::decode(proto::DESCRIPTOR_SET).ok()?;
-            pool.get_message_by_name(API_FAILURE)
-        })
+        .get_or_init(|| descriptors::pool().ok()?.get_message_by_name(API_FAILURE))
         .as_ref()
 }
 

@@ -6,6 +6,7 @@ use axum::http::Method;
 use prost_reflect::{DescriptorPool, DynamicMessage, ExtensionDescriptor, MethodDescriptor};
 
 use super::fields::{self, FieldPath, decoded};
+use crate::descriptors;
 use crate::error::WireError;
 
 /// The services that are served here.
@@ -47,7 +48,7 @@ pub(super) enum Found<'d> {
     Nothing,
 }
 
-/// Decoded definitions take megabytes, and many servers are never asked over HTTP: made at the first request.
+/// Made at the first request: many servers are never asked over HTTP.
 static DEFINITION: LazyLock<Result<Definition, String>> = LazyLock::new(Definition::read);
 
 impl Definition {
@@ -60,8 +61,7 @@ impl Definition {
     }
 
     fn read() -> Result<Self, String> {
-        let pool = DescriptorPool::decode(proto::DESCRIPTOR_SET)
-            .map_err(|error| format!("the API's definition cannot be read: {error}"))?;
+        let pool = descriptors::pool()?.clone();
         let http = pool.get_extension_by_name(HTTP);
         let http = http.ok_or("the definition has no annotations")?;
         let mut routes = Vec::new();
