@@ -195,6 +195,7 @@ pub(crate) fn open_continued(
 fn waiting_callbacks(step: &Step<'_>) -> Vec<Callback> {
     let callbacks = step.state.callbacks.iter();
     callbacks
+        .filter(|(_, callback)| callback.update.is_none())
         .map(|(_, callback)| Callback::clone(&callback.callback))
         .collect()
 }

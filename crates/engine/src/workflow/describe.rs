@@ -347,9 +347,7 @@ fn callback_info(callback: &Callback, now: Timestamp) -> CallbackInfo {
     CallbackInfo {
         callback: Some(callback.callback.as_ref().clone()),
         trigger: Some(callback_info::Trigger {
-            variant: Some(callback_info::trigger::Variant::WorkflowClosed(
-                callback_info::WorkflowClosed {},
-            )),
+            variant: Some(trigger(callback)),
         }),
         registration_time: Some(callback.registration_time.to_proto()),
         state: state.into(),
@@ -358,5 +356,17 @@ fn callback_info(callback: &Callback, now: Timestamp) -> CallbackInfo {
         last_attempt_failure: asking.last_failure.as_deref().cloned(),
         next_attempt_schedule_time: backing_off.then(|| asking.due.to_proto()),
         ..CallbackInfo::default()
+    }
+}
+
+fn trigger(callback: &Callback) -> callback_info::trigger::Variant {
+    use callback_info::trigger::Variant;
+    match &callback.update {
+        None => Variant::WorkflowClosed(callback_info::WorkflowClosed {}),
+        Some(id) => Variant::UpdateWorkflowExecutionCompleted(
+            callback_info::UpdateWorkflowExecutionCompleted {
+                update_id: id.to_string(),
+            },
+        ),
     }
 }

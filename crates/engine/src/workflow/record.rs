@@ -43,7 +43,7 @@ pub struct Change {
     /// What changed.
     #[prost(
         oneof = "ChangeKind",
-        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 40, 41, 42, 43, 44, 45, 46, 47, 48, 50, 60, 61, 62"
+        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 40, 41, 42, 43, 44, 45, 46, 47, 48, 50, 60, 61, 62, 63"
     )]
     pub kind: Option<ChangeKind>,
 }
@@ -135,6 +135,9 @@ pub enum ChangeKind {
     /// A completion callback was delivered, or was not.
     #[prost(message, tag = "62")]
     CallbackAttempted(Box<CallbackAttempted>),
+    /// As `UpdateRejected`, with the reason, for those who wait for the update's end.
+    #[prost(message, tag = "63")]
+    UpdateRefused(Box<UpdateRefused>),
 }
 
 /// What event 1 does not say of a run.
@@ -397,5 +400,16 @@ pub struct CallbackAttempted {
     pub next_time: i64,
     /// How the attempt ended, if not well.
     #[prost(message, optional, tag = "5")]
+    pub failure: Option<Failure>,
+}
+
+/// See [`ChangeKind::UpdateRefused`].
+#[derive(Clone, PartialEq, Message)]
+pub struct UpdateRefused {
+    /// The update.
+    #[prost(string, tag = "1")]
+    pub update_id: String,
+    /// Why.
+    #[prost(message, optional, tag = "2")]
     pub failure: Option<Failure>,
 }

@@ -11,7 +11,7 @@ use proto::temporal::api::protocol::v1::Message;
 use proto::temporal::api::protocol::v1::message::SequencingId;
 use proto::temporal::api::update::v1::{Outcome, Request, outcome};
 
-use super::record::ChangeKind;
+use super::record::{ChangeKind, UpdateRefused};
 use super::state::State;
 use super::state::update::PendingUpdate;
 use super::step::Step;
@@ -166,7 +166,10 @@ fn message(id: &str, request: Option<&Request>, started_event_id: EventId) -> Op
 pub(crate) fn reject(step: &mut Step<'_>, id: &Arc<str>, failure: Option<Failure>) {
     let in_history = step.state.updates.contains(&**id);
     if in_history && step.state.is_open() {
-        step.change(ChangeKind::UpdateRejected(id.to_string()));
+        step.change(ChangeKind::UpdateRefused(Box::new(UpdateRefused {
+            update_id: id.to_string(),
+            failure: failure.clone(),
+        })));
     } else {
         step.state.forget_admitted(id);
     }
@@ -234,13 +237,18 @@ pub(crate) fn close(step: &mut Step<'_>) {
 
 /// What an accepted update comes to when its run closes before it completes.
 fn cut_off() -> UpdateStage {
-    UpdateStage::Completed(Box::new(failed(server_failure(
-        "Workflow Update failed because the Workflow completed before the Update completed.",
-        "AcceptedUpdateCompletedWorkflow",
-    ))))
+    UpdateStage::Completed(Box::new(cut_off_outcome()))
 }
 
-fn failed(failure: Failure) -> Outcome {
+/// See [`cut_off`].
+pub(crate) fn cut_off_outcome() -> Outcome {
+    failed(server_failure(
+        "Workflow Update failed because the Workflow completed before the Update completed.",
+        "AcceptedUpdateCompletedWorkflow",
+    ))
+}
+
+pub(crate) fn failed(failure: Failure) -> Outcome {
     Outcome {
         value: Some(outcome::Value::Failure(failure)),
     }

@@ -47,6 +47,7 @@ pub(super) fn info(record: &Record, limits: &Limits) -> NamespaceInfo {
             workflow_pause: true,
             reported_problems_search_attribute: true,
             poller_autoscaling: true,
+            workflow_update_callbacks: true,
             standalone_activities: true,
             standalone_activity_start_delay: true,
             standalone_activity_batch_operations: true,

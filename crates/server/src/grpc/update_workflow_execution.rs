@@ -2,6 +2,7 @@
 
 use engine::Namespace;
 use engine::limits::Limits;
+use engine::nexus::callback;
 use engine::workflow::UpdateWorkflow;
 use proto::temporal::api::common::v1::link::{Variant, Workflow};
 use proto::temporal::api::common::v1::{Link, WorkflowExecution};
@@ -87,8 +88,15 @@ pub(super) fn check(
         }
         stage => stage,
     };
-    validate::callbacks(&update.completion_callbacks)?;
     validate::links(&update.links)?;
+    callback::check(&mut update.completion_callbacks, limits)?;
+    // A callback shows its links itself.
+    let callbacks = &update.completion_callbacks;
+    update.links.retain(|link| {
+        !callbacks
+            .iter()
+            .any(|callback| callback.links.contains(link))
+    });
     Ok(Checked {
         execution,
         update: UpdateWorkflow {

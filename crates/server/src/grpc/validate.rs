@@ -6,8 +6,8 @@ use engine::search_attributes::{self, SearchAttributeType};
 use engine::{cron, retry};
 use prost::Message;
 use proto::temporal::api::common::v1::{
-    Callback, Link, Memo, Payloads, Priority, RetryPolicy, SearchAttributes, WorkflowExecution,
-    WorkflowType, callback, link,
+    Link, Memo, Payloads, Priority, RetryPolicy, SearchAttributes, WorkflowExecution, WorkflowType,
+    link,
 };
 use proto::temporal::api::enums::v1::{
     TaskQueueKind, WorkflowIdConflictPolicy as Conflict, WorkflowIdReusePolicy as Reuse,
@@ -279,28 +279,6 @@ fn one_link(link: &Link) -> Result<(), WireError> {
         ),
         Some(link::Variant::BatchJob(job)) => missing("batch job", &[("job ID", &job.job_id)]),
         Some(_) => Ok(()),
-    }
-}
-
-/// Completion callbacks of what has none: all are refused.
-pub(super) fn callbacks(callbacks: &[Callback]) -> Result<(), WireError> {
-    let Some(first) = callbacks.first() else {
-        return Ok(());
-    };
-    match &first.variant {
-        None => Err(WireError::unimplemented("unknown callback variant: <nil>")),
-        Some(callback::Variant::Internal(_) | callback::Variant::NexusHandler(_)) => Err(
-            WireError::unimplemented("this kind of callback is not served"),
-        ),
-        Some(callback::Variant::Nexus(nexus)) => {
-            let url = &nexus.url;
-            let served = url.starts_with("http://") || url.starts_with("https://");
-            Err(WireError::invalid(if served {
-                format!("invalid url: url does not match any configured callback address: {url}")
-            } else {
-                format!("invalid url: unknown scheme: {url}")
-            }))
-        }
     }
 }
 

@@ -4,13 +4,16 @@
 use std::sync::Arc;
 
 use prost::Message;
+use proto::temporal::api::history::v1::WorkflowExecutionOptionsUpdatedEventAttributes;
+use proto::temporal::api::history::v1::history_event::Attributes;
+use proto::temporal::api::history::v1::workflow_execution_options_updated_event_attributes::WorkflowUpdateOptionsUpdate;
 use proto::temporal::api::update::v1::Request;
 
 use crate::limits::Limits;
 use crate::rejection::Rejection;
 use crate::workflow::state::update::{AdmittedUpdate, update_id};
 use crate::workflow::state::{FirstTask, State};
-use crate::workflow::step::Step;
+use crate::workflow::step::{Extras, Step};
 use crate::workflow::transition::{Reply, Transition};
 use crate::workflow::update::{UpdateStage, UpdateWorkflow, update_stage};
 
@@ -39,12 +42,76 @@ pub(crate) fn admit(step: &mut Step<'_>, update: UpdateWorkflow) -> Result<Updat
     }
     refuse_unready(step)?;
     if let Some(stage) = known {
+        attach(step, &stage, request)?;
         return Ok(stage);
     }
     check_limits(state, &request, step.env.limits)?;
     push(step.state, request);
     bring(step);
     Ok(UpdateStage::Admitted)
+}
+
+/// Somebody else, or the same caller again, waits for the end of an update that is known.
+fn attach(step: &mut Step<'_>, stage: &UpdateStage, request: Request) -> Result<(), Rejection> {
+    let count = request.completion_callbacks.len();
+    if count == 0 {
+        return Ok(());
+    }
+    if request.request_id.is_empty() {
+        return Err(Rejection::invalid(
+            "invalid *update.Request: request_id is required when completion_callbacks are set",
+        ));
+    }
+    let state = &*step.state;
+    let (known, max) = (state.callbacks.len(), step.env.limits.callbacks_max);
+    let is_known = state.request_ids.contains(request.request_id.as_str());
+    if is_known || !matches!(stage, UpdateStage::Admitted | UpdateStage::Accepted) {
+        return Ok(());
+    }
+    if known + count > max {
+        return Err(Rejection::FailedPrecondition(format!(
+            "cannot attach more than {max} callbacks to a workflow ({known} callbacks already attached)"
+        )));
+    }
+    if *stage == UpdateStage::Accepted {
+        let (attributes, extras) = attached(&request);
+        step.external(attributes, extras);
+        return Ok(());
+    }
+    // Its acceptance will be the first that history knows of it.
+    let id = update_id(&request).to_owned();
+    let mut admitted = step.state.volatile.admitted.iter_mut();
+    if let Some(update) = admitted.find(|update| *update.id == *id) {
+        let own = update.request.iter().chain(&update.attached);
+        if !own
+            .into_iter()
+            .any(|other| other.request_id == request.request_id)
+        {
+            update.attached.push(Arc::new(request));
+        }
+    }
+    Ok(())
+}
+
+/// The event that says who else waits for an update's end.
+pub(crate) fn attached(request: &Request) -> (Attributes, Extras) {
+    let update = WorkflowUpdateOptionsUpdate {
+        update_id: update_id(request).to_owned(),
+        attached_request_id: request.request_id.clone(),
+        attached_completion_callbacks: request.completion_callbacks.clone(),
+    };
+    let attributes = WorkflowExecutionOptionsUpdatedEventAttributes {
+        workflow_update_options: vec![update],
+        ..WorkflowExecutionOptionsUpdatedEventAttributes::default()
+    };
+    let extras = Extras {
+        links: request.links.clone(),
+        ..Extras::default()
+    };
+    (
+        Attributes::WorkflowExecutionOptionsUpdatedEventAttributes(attributes),
+        extras,
+    )
 }
 
 /// A new run's first workflow task brings the update that comes with its start.
@@ -121,6 +188,7 @@ fn push(state: &mut State, request: Request) {
         id,
         request: Some(Arc::new(request)),
         sent: false,
+        attached: Vec::new(),
     });
 }
 

@@ -15,7 +15,7 @@ use proto::temporal::api::update::v1::{Acceptance, Rejection as Rejected, Reques
 
 use super::{BadCommand, Context};
 use crate::rejection::Rejection;
-use crate::workflow::client::update::check_total;
+use crate::workflow::client::update::{attached, check_total};
 use crate::workflow::state::update::PendingUpdate;
 use crate::workflow::step::{Extras, Step};
 use crate::workflow::update::{self, PROTOCOL, UpdateStage, message_id};
@@ -255,6 +255,8 @@ fn accept(step: &mut Step<'_>, id: &Arc<str>, said: &Acceptance) -> Result<(), B
         return Err(not_set("accepted_request_message_id"));
     }
     let ours = step.state.admitted_update(id).map(|u| u.request.clone());
+    let waiting = step.state.admitted_update(id);
+    let waiting = waiting.map_or_else(Vec::new, |update| update.attached.clone());
     // One that an event admitted has its request there.
     let request = match ours {
         Some(ours) => ours.map(|request| (*request).clone()),
@@ -280,6 +282,10 @@ fn accept(step: &mut Step<'_>, id: &Arc<str>, said: &Acceptance) -> Result<(), B
             ..Extras::default()
         },
     );
+    for request in waiting {
+        let (attributes, extras) = attached(&request);
+        step.write_with(attributes, extras);
+    }
     step.tell_update(id.clone(), UpdateStage::Accepted);
     Ok(())
 }

@@ -12,6 +12,8 @@ use proto::temporal::api::failure::v1::{
     CanceledFailureInfo, Failure, TerminatedFailureInfo, TimeoutFailureInfo,
 };
 use proto::temporal::api::history::v1::history_event::Attributes as A;
+use proto::temporal::api::update::v1::Outcome;
+use proto::temporal::api::update::v1::outcome::Value;
 
 use crate::nexus::asking::{REQUEST_TIMEOUT, backoff};
 use crate::nexus::callback::CallbackToken;
@@ -43,11 +45,31 @@ pub(crate) fn completion(state: &State, callback: &Callback) -> Option<NexusComp
             .get(OPERATION_TOKEN)
             .cloned()
             .unwrap_or_default(),
-        start_time: Some(state.core.start.time),
+        start_time: Some(match callback.update {
+            Some(_) => callback.registration_time,
+            None => state.core.start.time,
+        }),
         close_time: state.close_time(),
         links: vec![start_link(state, callback)],
-        outcome: outcome(state)?,
+        outcome: match callback.update {
+            Some(_) => of_update(callback.outcome.as_deref()?),
+            None => outcome(state)?,
+        },
     })
+}
+
+/// How an update ended, as an operation's result.
+fn of_update(outcome: &Outcome) -> NexusOutcome {
+    match &outcome.value {
+        Some(Value::Success(payloads)) => {
+            NexusOutcome::Succeeded(payloads.payloads.first().cloned())
+        }
+        Some(Value::Failure(failure)) => match failure.failure_info {
+            Some(FailureInfo::CanceledFailureInfo(_)) => NexusOutcome::Canceled(failure.clone()),
+            _ => NexusOutcome::Failed(failure.clone()),
+        },
+        None => NexusOutcome::Succeeded(None),
+    }
 }
 
 /// How the execution ended, as an operation's result.
@@ -91,10 +113,16 @@ fn outcome(state: &State) -> Option<NexusOutcome> {
 fn start_link(state: &State, callback: &Callback) -> Link {
     let attached = EventType::WorkflowExecutionOptionsUpdated;
     let seen = state.request_ids.get(&*callback.request_id);
-    let reference = if seen.is_some_and(|seen| seen.attached) {
+    let told = seen.filter(|seen| seen.attached || callback.update.is_some());
+    let reference = if let Some(seen) = told {
+        let event_type = if seen.attached {
+            attached.into()
+        } else {
+            seen.event_type
+        };
         Reference::RequestIdRef(RequestIdReference {
             request_id: callback.request_id.to_string(),
-            event_type: attached.into(),
+            event_type,
         })
     } else {
         Reference::EventRef(EventReference {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use prost::Message;
 use proto::temporal::api::common::v1::Callback as WireCallback;
+use proto::temporal::api::update::v1::Outcome;
 
 use crate::nexus::stored::AskingFields;
 pub(super) use crate::nexus::stored::NexusOperationEntry;
@@ -26,6 +27,10 @@ pub(super) struct CallbackEntry {
     phase: i32,
     #[prost(message, optional, tag = "6")]
     asking: Option<AskingFields>,
+    #[prost(string, optional, tag = "7")]
+    update: Option<String>,
+    #[prost(message, optional, tag = "8")]
+    outcome: Option<Outcome>,
 }
 
 impl CallbackEntry {
@@ -42,6 +47,8 @@ impl CallbackEntry {
                 Phase::Failed => 3,
             },
             asking: Some(AskingFields::of(&callback.asking)),
+            update: callback.update.as_deref().map(str::to_owned),
+            outcome: callback.outcome.as_deref().cloned(),
         }
     }
 
@@ -58,6 +65,8 @@ impl CallbackEntry {
                 _ => return None,
             },
             asking: self.asking?.into_asking(),
+            update: self.update.map(Into::into),
+            outcome: self.outcome.map(Arc::new),
         };
         Some((self.index, callback))
     }

@@ -126,6 +126,7 @@ impl State {
                     &a.attached_request_id,
                     event_time(event),
                 );
+                self.update_options_updated(a, event, event.event_id);
             }
             A::WorkflowExecutionTimeSkippingTransitionedEventAttributes(a) => {
                 self.time_skipping_transitioned(a, event_time(event));
@@ -408,6 +409,7 @@ impl State {
             .attributes
             .parent_workflow_execution
             .is_some();
+        self.cut_off_update_callbacks(event_time(event));
         if self.successor_run_id().is_none() {
             if has_parent {
                 self.post(OutboxEntry::ChildClosed);

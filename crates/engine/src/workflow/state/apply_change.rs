@@ -17,6 +17,7 @@ use super::{FirstTask, State};
 use crate::deployment::Version;
 use crate::time::Timestamp;
 use crate::workflow::record::{Change, ChangeKind};
+use crate::workflow::update::failed;
 
 impl State {
     /// Folds one change.
@@ -126,6 +127,13 @@ impl State {
                 self.forget_admitted(id);
                 self.updates.remove(&id.as_str().into());
             }
+            ChangeKind::UpdateRefused(refused) => {
+                let id = refused.update_id.as_str();
+                self.forget_admitted(id);
+                self.updates.remove(&id.into());
+                let outcome = failed(refused.failure.clone().unwrap_or_default());
+                self.release_update_callbacks(id, &outcome, at);
+            }
             ChangeKind::VersionTransition(transition) => {
                 self.version_transition_started(Transition {
                     version: Version::from_wire(transition.version.as_ref()),
@@ -166,6 +174,7 @@ impl State {
                     &a.attached_request_id,
                     event_time(event),
                 );
+                self.update_options_updated(a, event, 0);
             }
             Some(A::WorkflowExecutionPausedEventAttributes(a)) => {
                 self.core.buffered_pauses += 1;

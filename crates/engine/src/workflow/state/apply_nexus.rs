@@ -8,6 +8,8 @@ use proto::temporal::api::history::v1::{
     HistoryEvent, NexusOperationScheduledEventAttributes, NexusOperationStartedEventAttributes,
 };
 
+use proto::temporal::api::update::v1::Outcome;
+
 use super::State;
 use super::callback::{Callback, Phase};
 use super::nexus_operation::{Asking, NexusOperation};
@@ -18,6 +20,7 @@ use crate::nexus::failure::handler_failure;
 use crate::time::Timestamp;
 use crate::workflow::record::{CallbackAttempted, NexusAttemptFailed};
 use crate::workflow::state::apply::event_time;
+use crate::workflow::update::cut_off_outcome;
 
 impl State {
     /// Folds an event about a Nexus operation; others do nothing here.
@@ -127,19 +130,39 @@ impl State {
             });
     }
 
-    /// Callbacks of a request; those of a request that was seen before are known.
+    /// Callbacks that wait for the end of the chain.
     pub(super) fn register_callbacks(
         &mut self,
         callbacks: &[WireCallback],
         request_id: &str,
         at: Timestamp,
     ) {
-        if callbacks.is_empty()
-            || self
-                .callbacks
-                .iter()
-                .any(|(_, known)| *known.request_id == *request_id)
-        {
+        self.register(callbacks, request_id, None, at);
+    }
+
+    /// Callbacks that wait for the end of an update.
+    pub(super) fn register_update_callbacks(
+        &mut self,
+        update_id: &str,
+        callbacks: &[WireCallback],
+        request_id: &str,
+        at: Timestamp,
+    ) {
+        self.register(callbacks, request_id, Some(update_id), at);
+    }
+
+    /// Callbacks of a request; those of a request that was seen before are known.
+    fn register(
+        &mut self,
+        callbacks: &[WireCallback],
+        request_id: &str,
+        update: Option<&str>,
+        at: Timestamp,
+    ) {
+        let is_known = |known: &Callback| {
+            *known.request_id == *request_id && known.update.as_deref() == update
+        };
+        if callbacks.is_empty() || self.callbacks.iter().any(|(_, known)| is_known(known)) {
             return;
         }
         for callback in callbacks {
@@ -149,6 +172,8 @@ impl State {
                 registration_time: at,
                 phase: Phase::Standby,
                 asking: Asking::new(at),
+                update: update.map(Into::into),
+                outcome: None,
             };
             self.callbacks.insert(self.callbacks.len() as u64, callback);
         }
@@ -156,19 +181,42 @@ impl State {
 
     /// The chain has ended: everybody who waits for that is told.
     pub(super) fn release_callbacks(&mut self, at: Timestamp) {
+        self.release(|callback| callback.update.is_none(), None, at);
+    }
+
+    /// An update has ended: everybody who waits for that is told.
+    pub(super) fn release_update_callbacks(&mut self, id: &str, outcome: &Outcome, at: Timestamp) {
+        let of_update = |callback: &Callback| callback.update.as_deref() == Some(id);
+        self.release(of_update, Some(outcome), at);
+    }
+
+    /// The run has ended, and with it the updates that it has accepted.
+    pub(super) fn cut_off_update_callbacks(&mut self, at: Timestamp) {
+        let outcome = cut_off_outcome();
+        self.release(|callback| callback.update.is_some(), Some(&outcome), at);
+    }
+
+    fn release(
+        &mut self,
+        which: impl Fn(&Callback) -> bool,
+        outcome: Option<&Outcome>,
+        at: Timestamp,
+    ) {
         let waiting: Vec<(u64, bool, bool)> = self
             .callbacks
             .iter()
-            .filter(|(_, callback)| callback.phase == Phase::Standby)
+            .filter(|(_, callback)| callback.phase == Phase::Standby && which(callback))
             .map(|(index, callback)| {
                 let header = callback.nexus().and_then(|n| n.header.get(TOKEN_HEADER));
                 let token = header.and_then(|text| CallbackToken::decode_header(text));
                 (*index, callback.is_internal(), token.is_some())
             })
             .collect();
+        let outcome = outcome.map(|outcome| Arc::new(outcome.clone()));
         for (index, internal, known) in waiting {
             self.callbacks.update(&index, |callback| {
                 callback.asking = Asking::new(at);
+                callback.outcome.clone_from(&outcome);
                 if internal && !known {
                     let failure = handler_failure("BAD_REQUEST", "invalid callback token");
                     callback.phase = Phase::Failed;

@@ -1,9 +1,11 @@
-//! Completion callbacks: who is to hear how this execution's chain ends (behaviour, section 6.7).
+//! Completion callbacks: who is to hear how this execution's chain ends, or one of its updates (behaviour,
+//! section 6.7).
 
 use std::sync::Arc;
 
 use proto::temporal::api::common::v1::Callback as Wire;
 use proto::temporal::api::common::v1::callback::{Nexus, Variant};
+use proto::temporal::api::update::v1::Outcome;
 
 use super::nexus_operation::Asking;
 use crate::nexus::callback::SYSTEM_URL;
@@ -22,12 +24,16 @@ pub struct Callback {
     pub phase: Phase,
     /// Its deliveries.
     pub asking: Asking,
+    /// The update whose end it waits for; `None` for the end of the chain.
+    pub update: Option<Arc<str>>,
+    /// How that update ended, once it has.
+    pub outcome: Option<Arc<Outcome>>,
 }
 
 /// How far a callback is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// The chain goes on.
+    /// What it waits for has not ended.
     Standby,
     /// It is being delivered.
     Pending,

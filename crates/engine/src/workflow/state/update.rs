@@ -5,12 +5,13 @@
 use std::sync::Arc;
 
 use proto::temporal::api::history::v1::{
-    HistoryEvent, WorkflowExecutionUpdateAcceptedEventAttributes,
-    WorkflowExecutionUpdateAdmittedEventAttributes,
+    HistoryEvent, WorkflowExecutionOptionsUpdatedEventAttributes,
+    WorkflowExecutionUpdateAcceptedEventAttributes, WorkflowExecutionUpdateAdmittedEventAttributes,
     WorkflowExecutionUpdateCompletedEventAttributes,
 };
 use proto::temporal::api::update::v1::Request;
 
+use super::apply::event_time;
 use super::{State, table};
 use crate::ids::EventId;
 use crate::time::Timestamp;
@@ -57,6 +58,8 @@ pub struct AdmittedUpdate {
     pub size: usize,
     /// A worker has it, or had it before its task failed.
     pub sent: bool,
+    /// Requests of others who wait for its end, too.
+    pub attached: Vec<Arc<Request>>,
 }
 
 impl State {
@@ -85,6 +88,7 @@ impl State {
             id,
             request: None,
             sent: false,
+            attached: Vec::new(),
         });
     }
 
@@ -100,6 +104,7 @@ impl State {
         let Some(request) = &a.request else { return };
         let id: Arc<str> = update_id(request).into();
         self.note_request_id(&request.request_id, event.event_type, event.event_id);
+        self.callbacks_of(request, event);
         self.updates
             .insert(id.clone(), PendingUpdate::Admitted(event.event_id));
         self.expect_admitted(id);
@@ -116,6 +121,32 @@ impl State {
             .insert(id, PendingUpdate::Accepted(event.event_id));
         if let Some(request) = &a.accepted_request {
             self.note_request_id(&request.request_id, event.event_type, event.event_id);
+            self.callbacks_of(request, event);
+        }
+    }
+
+    fn callbacks_of(&mut self, request: &Request, event: &HistoryEvent) {
+        let at = event_time(event);
+        let (callbacks, request_id) = (&request.completion_callbacks, &request.request_id);
+        self.register_update_callbacks(update_id(request), callbacks, request_id, at);
+    }
+
+    /// Somebody else waits for an update's end, too. `event_id` is 0 while the event waits in the buffer.
+    pub(super) fn update_options_updated(
+        &mut self,
+        a: &WorkflowExecutionOptionsUpdatedEventAttributes,
+        event: &HistoryEvent,
+        event_id: EventId,
+    ) {
+        for update in &a.workflow_update_options {
+            let request_id = &update.attached_request_id;
+            self.note_request_id(request_id, event.event_type, event_id);
+            self.register_update_callbacks(
+                &update.update_id,
+                &update.attached_completion_callbacks,
+                request_id,
+                event_time(event),
+            );
         }
     }
 
@@ -125,6 +156,9 @@ impl State {
         a: &WorkflowExecutionUpdateCompletedEventAttributes,
     ) {
         let id: Arc<str> = a.meta.as_ref().map_or("", |meta| &meta.update_id).into();
+        if let Some(outcome) = &a.outcome {
+            self.release_update_callbacks(&id, outcome, event_time(event));
+        }
         self.updates.remove(&id);
         self.completed_updates
             .insert(id, CompletedUpdate(event.event_id));

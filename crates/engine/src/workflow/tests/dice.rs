@@ -223,7 +223,16 @@ impl Dice {
                 format!("update-with-start wf={wf} id={id} {conflict}")
             }
             2 => format!("readmit wf={label} id={id}"),
-            _ => format!("update wf={label} id={id}"),
+            _ => {
+                let callback = self.maybe(
+                    30,
+                    &[
+                        " update-request=x callback-to=http://a",
+                        " update-request=y callback-to=http://a",
+                    ],
+                );
+                format!("update wf={label} id={id}{callback}")
+            }
         }
     }
 

@@ -10,6 +10,7 @@ use proto::temporal::api::enums::v1::{RetryState, TimeoutType, VersioningBehavio
 use proto::temporal::api::failure::v1::Failure;
 use proto::temporal::api::failure::v1::failure::FailureInfo;
 use proto::temporal::api::history::v1::{History, HistoryEvent};
+use proto::temporal::api::workflow::v1::callback_info::trigger::Variant as Trigger;
 use proto::temporal::api::workflow::v1::pending_activity_info::pause_info::PausedBy;
 use proto::temporal::api::workflowservice::v1::{
     DescribeWorkflowExecutionResponse, PollActivityTaskQueueResponse,
@@ -147,6 +148,10 @@ impl<'a> Show<'a> {
             ChangeKind::UpdateRejected(id) => {
                 line.word("update rejected");
                 line.text("id", id);
+            }
+            ChangeKind::UpdateRefused(refused) => {
+                line.word("update rejected");
+                line.text("id", &refused.update_id);
             }
             ChangeKind::VersionTransition(a) => {
                 line.word("version transition");
@@ -412,6 +417,10 @@ impl<'a> Show<'a> {
         }
         for c in &described.callbacks {
             let mut line = Line(format!("callback {:?} attempt={}", c.state(), c.attempt));
+            let trigger = c.trigger.as_ref().and_then(|t| t.variant.as_ref());
+            if let Some(Trigger::UpdateWorkflowExecutionCompleted(completed)) = trigger {
+                line.text("update", &completed.update_id);
+            }
             line.failure("last_failure", c.last_attempt_failure.as_ref());
             out += &(line.0 + "\n");
         }

@@ -136,6 +136,10 @@ pub(super) fn attributes(line: &mut Line, event: &HistoryEvent) {
             workflow_options(line, a.versioning_override.as_ref(), a.priority.as_ref());
             line.flag("no-override", a.unset_versioning_override);
             line.id("callbacks", a.attached_completion_callbacks.len() as i64);
+            for update in &a.workflow_update_options {
+                line.text("update", &update.update_id);
+                line.text("update-request", &update.attached_request_id);
+            }
             if a.time_skipping_config_updated {
                 time_skipping(line, a.time_skipping_config.as_ref(), None);
             }

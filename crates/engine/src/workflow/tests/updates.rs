@@ -159,7 +159,9 @@ pub(super) fn outcome_text(outcome: Option<&Outcome>) -> String {
 impl Script {
     pub(super) fn update(&mut self, words: &mut Words) -> Played {
         let run = self.target(words)?;
-        let update = update(words);
+        let callbacks = self.callbacks(words)?;
+        let mut update = update(words);
+        update.request.completion_callbacks = callbacks;
         self.step(run, Input::Update(Box::new(update)))
     }
 
