@@ -1,6 +1,9 @@
 //! A rate limit as a bucket of tokens, kept as the one instant from which the next token is there
 //! (the "generic cell rate algorithm"): nothing runs while nothing is asked.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
 const SECOND_NS: i64 = 1_000_000_000;
 
 /// Unused tokens of the last so long may be used at once.
@@ -66,35 +69,103 @@ impl Pace {
     }
 }
 
-/// A pace, and where it stands.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Limiter {
-    pace: Pace,
-    ready_ns: i64,
+/// A rate limit, and where it stands. The parts of a queue, which has one for each version of worker, share it
+/// although each is used by itself: so it is a handle, whose numbers may be read and changed at any time.
+#[derive(Clone, Debug, Default)]
+pub struct RateLimit {
+    numbers: Arc<Numbers>,
 }
 
-impl Limiter {
-    pub(super) fn is_ready(&self, now_ns: i64) -> bool {
-        self.ready_ns <= now_ns
+#[derive(Debug)]
+struct Numbers {
+    ready_ns: AtomicI64,
+    /// Bits of a rate by second; "not a number" is none.
+    api_rate: AtomicU64,
+    worker_rate: AtomicU64,
+}
+
+impl Default for Numbers {
+    fn default() -> Self {
+        Self {
+            ready_ns: AtomicI64::new(0),
+            api_rate: AtomicU64::new(f64::NAN.to_bits()),
+            worker_rate: AtomicU64::new(f64::NAN.to_bits()),
+        }
+    }
+}
+
+fn load(rate: &AtomicU64) -> Option<f64> {
+    Some(f64::from_bits(rate.load(Ordering::Relaxed))).filter(|rate| !rate.is_nan())
+}
+
+fn store(rate: &AtomicU64, value: Option<f64>) {
+    rate.store(value.unwrap_or(f64::NAN).to_bits(), Ordering::Relaxed);
+}
+
+impl RateLimit {
+    /// Whether others hold it, too.
+    pub fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.numbers) > 1
     }
 
-    pub(super) fn ready_ns(&self) -> i64 {
-        self.ready_ns
+    /// What UpdateTaskQueueConfig has set.
+    pub(super) fn api_rate(&self) -> Option<f64> {
+        load(&self.numbers.api_rate)
     }
 
-    pub(super) fn consume(&mut self, now_ns: i64) {
-        self.ready_ns = self.pace.after(self.ready_ns, now_ns);
+    /// What the last worker asked for.
+    pub(super) fn worker_rate(&self) -> Option<f64> {
+        load(&self.numbers.worker_rate)
     }
 
-    /// Gives one token back.
-    pub(super) fn refund(&mut self) {
-        if let Pace::Every(interval_ns) = self.pace {
-            self.ready_ns = self.ready_ns.saturating_sub(interval_ns);
+    pub(super) fn set_api_rate(&self, rate: Option<f64>, now_ns: i64) {
+        store(&self.numbers.api_rate, rate);
+        self.clip(now_ns);
+    }
+
+    pub(super) fn set_worker_rate(&self, rate: Option<f64>, now_ns: i64) {
+        if self.worker_rate() != rate {
+            store(&self.numbers.worker_rate, rate);
+            self.clip(now_ns);
         }
     }
 
-    pub(super) fn set(&mut self, pace: Pace, now_ns: i64) {
-        self.pace = pace;
-        self.ready_ns = pace.clip(self.ready_ns, now_ns);
+    fn pace(&self) -> Pace {
+        Pace::new(self.api_rate().or(self.worker_rate()))
+    }
+
+    fn clip(&self, now_ns: i64) {
+        let pace = self.pace();
+        self.change(|ready_ns| pace.clip(ready_ns, now_ns));
+    }
+
+    pub(super) fn is_ready(&self, now_ns: i64) -> bool {
+        self.ready_ns() <= now_ns
+    }
+
+    pub(super) fn ready_ns(&self) -> i64 {
+        self.numbers.ready_ns.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn consume(&self, now_ns: i64) {
+        let pace = self.pace();
+        self.change(|ready_ns| pace.after(ready_ns, now_ns));
+    }
+
+    /// Gives one token back.
+    pub(super) fn refund(&self) {
+        if let Pace::Every(interval_ns) = self.pace() {
+            self.change(|ready_ns| ready_ns.saturating_sub(interval_ns));
+        }
+    }
+
+    fn change(&self, to: impl Fn(i64) -> i64) {
+        // It never gives up: there is always something to change to.
+        let _ =
+            self.numbers
+                .ready_ns
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |ready_ns| {
+                    Some(to(ready_ns))
+                });
     }
 }

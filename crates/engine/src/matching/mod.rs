@@ -23,10 +23,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use self::backlog::{Backlog, KeyPace, Place};
-use self::limiter::{Limiter, Pace};
+use self::limiter::Pace;
 use self::meter::Meter;
 use self::pollers::{Pollers, Waiters};
 
+pub use self::limiter::RateLimit;
 pub use self::pollers::{Poller, PollerInfo};
 
 /// Priorities go from 1, the most urgent, to this.
@@ -130,9 +131,7 @@ pub struct Matcher<T, W> {
     backlog: Backlog<T>,
     waiters: Waiters<W>,
     pollers: Pollers,
-    limiter: Limiter,
-    api_rate: Option<f64>,
-    worker_rate: Option<f64>,
+    limiter: RateLimit,
     key_pace: KeyPace,
     /// By priority; there from a priority's first task on.
     meters: BTreeMap<i32, Rates>,
@@ -150,15 +149,18 @@ struct Rates {
 impl<T, W: Clone + Ord> Matcher<T, W> {
     /// An empty queue.
     pub fn new(now_ns: i64) -> Self {
+        Self::sharing(RateLimit::default(), now_ns)
+    }
+
+    /// An empty part of a queue, which has one rate limit for all of its parts.
+    pub fn sharing(limiter: RateLimit, now_ns: i64) -> Self {
         let mut matcher = Self {
             front: BTreeMap::new(),
             front_seqs: (0, 0),
             backlog: Backlog::default(),
             waiters: Waiters::default(),
             pollers: Pollers::default(),
-            limiter: Limiter::default(),
-            api_rate: None,
-            worker_rate: None,
+            limiter,
             key_pace: KeyPace::default(),
             meters: BTreeMap::new(),
             limited_at_ns: None,
@@ -226,10 +228,8 @@ impl<T, W: Clone + Ord> Matcher<T, W> {
     pub fn poll(&mut self, waiter: W, poller: Poller<'_>, now_ns: i64) -> Option<T> {
         self.used_at_ns = now_ns;
         self.pollers.touch(poller, now_ns);
-        if self.worker_rate != poller.max_tasks_per_second {
-            self.worker_rate = poller.max_tasks_per_second;
-            self.apply_rate(now_ns);
-        }
+        self.limiter
+            .set_worker_rate(poller.max_tasks_per_second, now_ns);
         if let Some(task) = self.take(now_ns) {
             return Some(task);
         }
@@ -274,13 +274,12 @@ impl<T, W: Clone + Ord> Matcher<T, W> {
     /// Sets the rate limit of UpdateTaskQueueConfig, in tasks a second; 0 stops the queue, none
     /// leaves the limit to the workers.
     pub fn set_rate_limit(&mut self, rate: Option<f64>, now_ns: i64) {
-        self.api_rate = rate;
-        self.apply_rate(now_ns);
+        self.limiter.set_api_rate(rate, now_ns);
     }
 
     /// The rate limit in force, and who set it.
     pub fn rate_limit(&self) -> (Option<f64>, RateLimitSource) {
-        match (self.api_rate, self.worker_rate) {
+        match (self.limiter.api_rate(), self.limiter.worker_rate()) {
             (Some(rate), _) => (Some(rate), RateLimitSource::Api),
             (None, Some(rate)) => (Some(rate), RateLimitSource::Worker),
             (None, None) => (None, RateLimitSource::System),
@@ -405,10 +404,6 @@ impl<T, W: Clone + Ord> Matcher<T, W> {
         self.limiter.consume(now_ns);
         self.rates(priority, now_ns).dispatched.add(now_ns);
         Some(task)
-    }
-
-    fn apply_rate(&mut self, now_ns: i64) {
-        self.limiter.set(Pace::new(self.rate_limit().0), now_ns);
     }
 
     fn rates(&mut self, priority: i32, now_ns: i64) -> &mut Rates {

@@ -652,3 +652,21 @@ fn what_is_left_after_many_removals_keeps_its_order() {
     }
     assert_eq!(drained.into_iter().collect::<BTreeSet<_>>(), left);
 }
+
+#[test]
+fn parts_of_a_queue_share_its_rate_limit() {
+    let limit = RateLimit::default();
+    let mut one = Queue::sharing(limit.clone(), 0);
+    let mut other = Queue::sharing(limit, 0);
+    one.set_rate_limit(Some(2.0), 0);
+    assert_eq!(other.rate_limit(), (Some(2.0), RateLimitSource::Api));
+    for task in 0..4 {
+        one.offer(task, TaskMeta::default(), 0);
+        other.offer(task + 10, TaskMeta::default(), 0);
+    }
+    let mut left = drain(&mut one, 0).len();
+    left += drain(&mut other, 0).len();
+    assert_eq!(left, 1, "no more for two parts than for one");
+    let later = drain(&mut other, SECOND / 2).len() + drain(&mut one, SECOND / 2).len();
+    assert_eq!(later, 1);
+}

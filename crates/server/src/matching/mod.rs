@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use engine::deployment::{Directive, Version};
 use engine::matching::{
-    POLLER_TTL, PRIORITY_DEFAULT, PollerInfo, QUERY_POLLER_WITHIN, RateLimitSource,
+    POLLER_TTL, PRIORITY_DEFAULT, PollerInfo, QUERY_POLLER_WITHIN, RateLimit, RateLimitSource,
     STICKY_POLLER_WITHIN, Stats,
 };
 use engine::workflow::transition::{ActivityTaskOffer, Priority, WorkflowTaskOffer};
@@ -168,6 +168,9 @@ impl Equivalent<QueueKey> for QueueRef<'_> {
     }
 }
 
+/// A queue with all of its parts.
+type LimitKey = (Uuid, QueueKind, Arc<str>);
+
 /// All task queues of this node. Cheap to clone.
 #[derive(Clone)]
 pub struct Matching {
@@ -180,6 +183,8 @@ struct Shared {
     clock: Arc<dyn Clock>,
     tasks: Arc<WaitingTasks>,
     configs: Arc<TaskQueueConfigs>,
+    /// The rate limits of queues, which the parts of each share.
+    limits: Mutex<HashMap<LimitKey, RateLimit>>,
     /// Workers that shut down of late, and when.
     shut_down: Mutex<HashMap<String, i64>>,
     routes: Arc<Routes>,
@@ -196,6 +201,7 @@ impl Matching {
             clock,
             tasks: Arc::new(WaitingTasks::new()),
             configs,
+            limits: Mutex::default(),
             shut_down: Mutex::default(),
             routes,
             closed: AtomicBool::new(false),
@@ -615,7 +621,15 @@ impl Matching {
             return Arc::clone(queue);
         }
         let clock = Arc::clone(&self.shared.clock);
-        let queue = Queue::new(clock, Arc::clone(&self.shared.tasks), sticky, now_ns);
+        let limit = match sticky {
+            true => RateLimit::default(),
+            false => {
+                let key = (namespace, kind, Arc::clone(name));
+                lock(&self.shared.limits).entry(key).or_default().clone()
+            }
+        };
+        let tasks = Arc::clone(&self.shared.tasks);
+        let queue = Queue::new(clock, tasks, sticky, limit, now_ns);
         if let Some(config) = self.config(namespace, name, kind) {
             queue.configure(&config, now_ns);
         }
@@ -656,5 +670,6 @@ impl Matching {
                 queue.unload();
             }
         }
+        lock(&self.shared.limits).retain(|_, limit| limit.is_shared());
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::matching::{Matcher, Poller, TaskMeta};
+use engine::matching::{Matcher, Poller, RateLimit, TaskMeta};
 use engine::workflow::transition::Priority;
 use hashbrown::HashMap;
 use proto::temporal::api::taskqueue::v1::{PollerScalingDecision, TaskQueueConfig};
@@ -116,10 +116,11 @@ impl Queue {
         clock: Arc<dyn Clock>,
         tasks: Arc<WaitingTasks>,
         sticky: bool,
+        limit: RateLimit,
         now_ns: i64,
     ) -> Arc<Self> {
         let inner = Inner {
-            matcher: Matcher::new(now_ns),
+            matcher: Matcher::sharing(limit, now_ns),
             waiting: HashMap::new(),
             next_waiter: 0,
             timed: false,

@@ -2,9 +2,16 @@
 
 use std::time::Duration;
 
+use engine::deployment::{Directive, Version};
+use engine::execution::Kind;
+use engine::time::Timestamp;
 use engine::workflow::input::Input;
+use engine::workflow::transition::{Priority, WorkflowTaskOffer};
 use futures_util::FutureExt as _;
+use proto::temporal::api::enums::v1::VersioningBehavior;
+use store::ExecutionKey;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::bed::{Bed, sticky};
 use crate::matching::QueueKind;
@@ -193,4 +200,45 @@ fn a_poll_is_held_a_little_shorter_than_the_client_waits() {
     assert_eq!(hold(s(2)), Some(s(1)));
     assert_eq!(hold(Duration::from_millis(999)), None);
     assert_eq!(Node::poll_hold(None), Some(Duration::from_millis(58_500)));
+}
+
+#[tokio::test]
+async fn a_task_that_needs_another_version_by_now_waits_for_that_one_alone() {
+    let bed = Bed::new().await;
+    let matching = &bed.node.matching;
+    let key = ExecutionKey {
+        slot: 0,
+        namespace: bed.namespace.id,
+        kind: Kind::Workflow.number(),
+        workflow_id: "order-1".into(),
+        run_id: Uuid::from_u128(1),
+    };
+    let offer = |build: &str| WorkflowTaskOffer {
+        task_queue: "q".into(),
+        sticky_queue: None,
+        scheduled_event_id: 2,
+        attempt: 1,
+        scheduled_time: Timestamp(0),
+        priority: Priority::default(),
+        directive: Directive {
+            behavior: VersioningBehavior::Pinned,
+            version: Some(Version::new("d", build)),
+            ..Directive::default()
+        },
+    };
+    let waiting = |build: &str| {
+        let version = Version::new("d", build);
+        let kind = QueueKind::Workflow;
+        let described = matching.describe_version(bed.namespace.id, "q", kind, Some(&version));
+        described.stats.backlog_count
+    };
+    matching.offer_workflow_task(&key, offer("b1"));
+    assert_eq!((waiting("b1"), waiting("b2")), (1, 0));
+    // Loaded once more, the run offers it again: it waits already.
+    matching.offer_workflow_task(&key, offer("b1"));
+    assert_eq!((waiting("b1"), waiting("b2")), (1, 0));
+    // By now the run is pinned to another version.
+    matching.offer_workflow_task(&key, offer("b2"));
+    assert_eq!((waiting("b1"), waiting("b2")), (0, 1));
+    assert_eq!(matching.waiting_task_count(), 1);
 }
