@@ -264,7 +264,6 @@ impl Bench {
                 identity: "worker".to_owned(),
                 ..RespondWorkflowTaskCompletedRequest::default()
             },
-            queries_left: false,
             nexus_endpoints: Default::default(),
         };
         self.try_step(Input::WorkflowTaskCompleted(Box::new(completed)))

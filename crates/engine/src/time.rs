@@ -58,8 +58,8 @@ impl fmt::Debug for Timestamp {
     }
 }
 
-/// Durations are capped at 250 years, as the reference does (behaviour, section 3.4).
-const DURATION_MAX: Duration = Duration::from_secs(250 * 365 * 24 * 3600);
+/// The longest span that is kept: 100 years. Longer ones are shortened to it, never refused.
+pub const DURATION_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// A wire duration as a span of time. Absent and zero are both zero; negative ones, which request
 /// validation refuses, count as zero.

@@ -3,8 +3,7 @@
 
 use std::time::Duration;
 
-/// The longest span that is kept: 100 years. Longer ones are shortened to it, never refused.
-pub const DURATION_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+pub use crate::time::{DURATION_MAX, wire as to_wire};
 
 /// Why a wire duration is refused. `Display` is the end of a message on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,15 +30,6 @@ pub fn capped(wire: Option<&proto::Duration>) -> Result<Duration, DurationError>
     Ok(Duration::from_secs(seconds)
         .saturating_add(Duration::from_nanos(nanos))
         .min(DURATION_MAX))
-}
-
-/// A span as a wire duration.
-pub fn to_wire(span: Duration) -> proto::Duration {
-    proto::Duration {
-        seconds: i64::try_from(span.as_secs()).unwrap_or(i64::MAX),
-        // Nanoseconds below a second always fit.
-        nanos: span.subsec_nanos() as i32,
-    }
 }
 
 /// The four timeouts of an activity. Zero means unset before [`normalise`], unlimited after it.

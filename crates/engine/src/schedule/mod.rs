@@ -3,7 +3,7 @@
 //!
 //! A schedule is an execution like a run: a journal of records, a state that folds them, one writer. It has
 //! no history events: a record holds [`record::Change`]s alone. [`spec`] says when it is due, `policy.rs`
-//! what an action means while another runs, `advance.rs` what time and room in the buffer bring about,
+//! what an action means while another runs, `advance.rs` what time and room in the buffer bring about, `apply.rs` is the fold,
 //! `client/` what clients ask, `peer.rs` what it says to workflows and hears of them.
 //!
 //! A schedule never skips silently: a time that was due becomes an action or is counted, as missed, skipped
@@ -11,6 +11,7 @@
 //! twice starts one workflow, and its end is told once.
 
 mod advance;
+mod apply;
 mod client;
 mod describe;
 mod index_row;

@@ -13,8 +13,3 @@ pub(crate) fn fail_started_task_for_close(step: &mut Step<'_>) {
     }
     step.flush_buffer();
 }
-
-/// Terminates the run on the server's own account, for a limit that it has broken.
-pub(crate) fn force_terminate(step: &mut Step<'_>, reason: &str) {
-    step.force_terminate(reason);
-}

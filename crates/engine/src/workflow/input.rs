@@ -166,8 +166,6 @@ pub struct WorkflowTaskCompleted {
     pub token: WorkflowTaskToken,
     /// The worker's request, whole: commands, sticky attributes, metadata.
     pub request: RespondWorkflowTaskCompletedRequest,
-    /// Some query that waits for this run could not be answered by this completion.
-    pub queries_left: bool,
     /// The ids of the Nexus endpoints that the commands name, by name.
     pub nexus_endpoints: BTreeMap<String, String>,
 }

@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use engine::Namespace;
 use engine::retry::timeouts;
 use engine::workflow::Input;
+use engine::{Namespace, activity};
 use proto::temporal::api::common::v1::WorkflowExecution;
+use proto::temporal::api::workflowservice::v1 as api;
 use uuid::Uuid;
 
 use super::{Frontend, validate};
@@ -44,8 +45,74 @@ pub(super) struct Command<'a> {
     pub(super) request_id: &'a mut String,
 }
 
+/// A newer command: on an activity of a workflow if it names one, else on a standalone activity.
+pub(super) trait OnActivity: NamesActivity {
+    /// For the workflow.
+    fn in_workflow(self) -> Input;
+    /// For the activity itself.
+    fn standalone(self) -> activity::Input;
+}
+
+/// What every newer command says.
+pub(super) trait NamesActivity {
+    /// Its parts that are checked.
+    fn command(&mut self) -> Command<'_>;
+    /// The workflow, or nothing.
+    fn workflow_id(&self) -> &str;
+}
+
+macro_rules! names_activity {
+    ($($request:ident),* $(,)?) => {
+        $(impl NamesActivity for api::$request {
+            fn command(&mut self) -> Command<'_> {
+                Command {
+                    activity_id: &self.activity_id,
+                    run_id: &self.run_id,
+                    identity: &self.identity,
+                    request_id: &mut self.request_id,
+                }
+            }
+
+            fn workflow_id(&self) -> &str {
+                &self.workflow_id
+            }
+        })*
+    };
+}
+
+names_activity!(
+    PauseActivityExecutionRequest,
+    ResetActivityExecutionRequest,
+    UnpauseActivityExecutionRequest,
+    UpdateActivityExecutionOptionsRequest,
+);
+
+/// Carries a newer command out where the activity is.
+pub(super) async fn carry_out(
+    server: &Frontend,
+    namespace: &Arc<Namespace>,
+    run_id: Option<Uuid>,
+    mut request: impl OnActivity,
+) -> Result<Stepped, WireError> {
+    let shards = &server.node.shards;
+    let workflow_id = request.workflow_id().to_owned();
+    let stepped = if workflow_id.is_empty() {
+        let activity_id = request.command().activity_id.to_owned();
+        let input = request.standalone();
+        shards.step(namespace, activity_id, run_id, input).await?
+    } else {
+        let input = request.in_workflow();
+        shards.step(namespace, workflow_id, run_id, input).await?
+    };
+    Ok(stepped)
+}
+
 /// Checks a newer command, and gives it a request id if it has none. Gives the run that it names.
-pub(super) fn check(command: Command<'_>, server: &Frontend) -> Result<Option<Uuid>, WireError> {
+pub(super) fn check(
+    request: &mut impl OnActivity,
+    server: &Frontend,
+) -> Result<Option<Uuid>, WireError> {
+    let command = request.command();
     let max = server.limits.id_length_max;
     let too_long = |name: &str, length: usize| {
         WireError::invalid(format!(
@@ -77,7 +144,7 @@ pub(super) fn check_jitter(jitter: Option<&proto::Duration>) -> Result<(), WireE
         .map_err(|cause| WireError::invalid(format!("invalid jitter: {cause}")))
 }
 
-/// Hands a command to the workflow that the activity is of.
+/// Hands an older command to the workflow that the activities are of.
 pub(super) async fn step(
     server: &Frontend,
     namespace: &Arc<Namespace>,

@@ -1,11 +1,9 @@
 //! UpdateActivityExecutionOptions: queue, timeouts, retry policy and priority of an activity.
 
-use std::sync::Arc;
-
 use engine::field_mask;
 use engine::retry::{self, timeouts};
 use engine::workflow::Input;
-use engine::{Namespace, activity, limits::Limits};
+use engine::{activity, limits::Limits};
 use proto::temporal::api::activity::v1::ActivityOptions;
 use proto::temporal::api::common::v1::{Priority, RetryPolicy};
 use proto::temporal::api::workflowservice::v1::update_activity_options_request::Activity;
@@ -13,12 +11,11 @@ use proto::temporal::api::workflowservice::v1::{
     UpdateActivityExecutionOptionsRequest, UpdateActivityExecutionOptionsResponse,
     UpdateActivityOptionsRequest,
 };
-use uuid::Uuid;
 
-use super::activity_operator::{self, Command};
+use super::activity_operator::{self, OnActivity};
 use super::call::NamespaceCall;
 use super::update_activity_options::options_of;
-use super::{Frontend, Server, validate};
+use super::{Server, validate};
 use crate::error::WireError;
 
 pub(super) async fn handle(
@@ -30,57 +27,29 @@ pub(super) async fn handle(
         namespace,
         ..
     } = call;
-    let command = Command {
-        activity_id: &request.activity_id,
-        run_id: &request.run_id,
-        identity: &request.identity,
-        request_id: &mut request.request_id,
-    };
-    let run_id = activity_operator::check(command, &server)?;
+    let run_id = activity_operator::check(&mut request, &server)?;
     check(&request, &server.limits)?;
-    if request.workflow_id.is_empty() {
-        standalone(&server, &namespace, run_id, request).await
-    } else {
-        in_workflow(&server, &namespace, run_id, request).await
+    let stepped = activity_operator::carry_out(&server, &namespace, run_id, request).await?;
+    Ok(UpdateActivityExecutionOptionsResponse {
+        activity_options: options_of(stepped),
+    })
+}
+
+impl OnActivity for UpdateActivityExecutionOptionsRequest {
+    fn in_workflow(self) -> Input {
+        Input::UpdateActivityOptions(Box::new(UpdateActivityOptionsRequest {
+            identity: self.identity,
+            activity_options: self.activity_options,
+            update_mask: self.update_mask,
+            restore_original: self.restore_original,
+            activity: Some(Activity::Id(self.activity_id)),
+            ..UpdateActivityOptionsRequest::default()
+        }))
     }
-}
 
-/// An activity of a workflow.
-async fn in_workflow(
-    server: &Frontend,
-    namespace: &Arc<Namespace>,
-    run_id: Option<Uuid>,
-    request: UpdateActivityExecutionOptionsRequest,
-) -> Result<UpdateActivityExecutionOptionsResponse, WireError> {
-    let input = Input::UpdateActivityOptions(Box::new(UpdateActivityOptionsRequest {
-        identity: request.identity,
-        activity_options: request.activity_options,
-        update_mask: request.update_mask,
-        restore_original: request.restore_original,
-        activity: Some(Activity::Id(request.activity_id)),
-        ..UpdateActivityOptionsRequest::default()
-    }));
-    let stepped =
-        activity_operator::step(server, namespace, request.workflow_id, run_id, input).await?;
-    Ok(UpdateActivityExecutionOptionsResponse {
-        activity_options: options_of(stepped),
-    })
-}
-
-/// A standalone activity.
-async fn standalone(
-    server: &Frontend,
-    namespace: &Arc<Namespace>,
-    run_id: Option<Uuid>,
-    request: UpdateActivityExecutionOptionsRequest,
-) -> Result<UpdateActivityExecutionOptionsResponse, WireError> {
-    let id = request.activity_id.clone();
-    let input = activity::Input::UpdateOptions(Box::new(request));
-    let shards = &server.node.shards;
-    let stepped = shards.step(namespace, id, run_id, input).await?;
-    Ok(UpdateActivityExecutionOptionsResponse {
-        activity_options: options_of(stepped),
-    })
+    fn standalone(self) -> activity::Input {
+        activity::Input::UpdateOptions(Box::new(self))
+    }
 }
 
 /// Checks what is to be changed, field by field.

@@ -210,7 +210,7 @@ impl Shards {
     ///
     /// A cancel or terminate request that names a `first_execution_run_id` goes to the current run whatever
     /// `run_id` says (behaviour, section 6.2). A completed workflow task's `query_results` are taken out and
-    /// given to those who wait for them, and `queries_left` is filled in here.
+    /// given to those who wait for them.
     ///
     /// # Errors
     /// [`Rejection::WorkflowNotFound`] without any run, [`Rejection::RunNotFound`] without this one, what

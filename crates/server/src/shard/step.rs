@@ -8,7 +8,6 @@ use engine::ids::EventId;
 use engine::rejection::Rejection;
 use engine::time::Timestamp;
 use engine::workflow;
-use engine::workflow::input::WorkflowTaskCompleted;
 use engine::workflow::transition::WorkflowTask;
 use engine::{Env, Namespace};
 use proto::temporal::api::query::v1::{WorkflowQuery, WorkflowQueryResult};
@@ -321,17 +320,10 @@ impl Shard {
         let Input::Workflow(workflow::Input::WorkflowTaskCompleted(completed)) = input else {
             return None;
         };
-        let WorkflowTaskCompleted {
-            request,
-            queries_left,
-            ..
-        } = completed.as_mut();
-        let mut results = std::mem::take(&mut request.query_results);
+        let mut results = std::mem::take(&mut completed.request.query_results);
         let waiting = self.cache.get_mut(run_id)?.waiting.as_ref()?;
         let query = waiting.query.as_ref()?;
-        let result = results.remove(&query.id);
-        *queries_left = result.is_none();
-        result
+        results.remove(&query.id)
     }
 
     /// Tells the one who asked, if somebody did.

@@ -38,7 +38,6 @@ impl Script {
                     say_version(version.as_ref(), words, &mut request);
                     request
                 },
-                queries_left: false,
                 nexus_endpoints: [("ep".to_owned(), "ep-id".to_owned())].into(),
             })),
             "fails" => {

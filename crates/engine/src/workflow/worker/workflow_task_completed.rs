@@ -17,7 +17,6 @@ use crate::deployment::Version;
 use crate::ids::EventId;
 use crate::rejection::Rejection;
 use crate::time::duration;
-use crate::workflow::close;
 use crate::workflow::command::{self, BadCommand, Context, protocol_message};
 use crate::workflow::input::WorkflowTaskCompleted;
 use crate::workflow::record::{ChangeKind, Sticky};
@@ -395,7 +394,7 @@ fn bad_command(
         let message = bad.wire_message();
         workflow_task_failed::record(&mut step, bad.cause, Some(bad.failure()), identity, "");
         step.flush_buffer();
-        close::force_terminate(&mut step, &message);
+        step.force_terminate(&message);
         return Ok(step.finish(Err(rejection)));
     }
     step.state.volatile.close_contended = unhandled;

@@ -213,7 +213,6 @@ impl Bed {
         let completed = WorkflowTaskCompleted {
             token,
             request,
-            queries_left: false,
             nexus_endpoints: Default::default(),
         };
         let input = Input::WorkflowTaskCompleted(Box::new(completed));
