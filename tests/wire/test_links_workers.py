@@ -6,6 +6,7 @@ import commands as c
 import pytest
 from client import refused
 from google.protobuf import timestamp_pb2
+from temporalio.api.enums.v1 import common_pb2 as enums
 
 LINK = {
     "workflow_event": {
@@ -66,6 +67,37 @@ def test_worker_heartbeats(w):
         w.call("ShutdownWorker", worker_instance_key=key, task_queue=w.queue, worker_heartbeat=last)
         answer = w.call("ListWorkers", query=f"TaskQueue = '{w.queue}'")
         assert [i.worker_heartbeat.worker_instance_key for i in answer.workers_info] == listed
+
+
+def test_the_last_words_of_a_worker(w):
+    def beat(key, status):
+        return {"worker_instance_key": key, "task_queue": w.queue, "status": status}
+
+    def known(key):
+        listed = w.call("ListWorkers", query=f"WorkerInstanceKey = '{key}'").workers_info
+        return [info.worker_heartbeat.status for info in listed]
+
+    key, other = uuid.uuid4().hex, uuid.uuid4().hex
+    for of in (key, other):
+        running = beat(of, "WORKER_STATUS_RUNNING")
+        w.call("RecordWorkerHeartbeat", identity="me", worker_heartbeat=[running])
+        # It says nothing of itself: it is as it was.
+        w.call("ShutdownWorker", identity="me", worker_instance_key=of, task_queue=w.queue)
+        assert known(of) == [enums.WORKER_STATUS_RUNNING]
+    for status, left in [
+        ("WORKER_STATUS_SHUTTING_DOWN", [enums.WORKER_STATUS_SHUTTING_DOWN]),
+        ("WORKER_STATUS_SHUTDOWN", []),
+    ]:
+        w.call(
+            "ShutdownWorker",
+            identity="me",
+            worker_instance_key=key,
+            worker_heartbeat=beat(key, status),
+        )
+        assert known(key) == left
+    last = beat(other, "WORKER_STATUS_SHUTDOWN")
+    w.call("RecordWorkerHeartbeat", identity="me", worker_heartbeat=[last])
+    assert known(other) == []
 
 
 def test_unknown_worker(client):

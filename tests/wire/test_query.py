@@ -107,6 +107,18 @@ def test_failed_answer_of_a_carried_query(w):
     assert error.detail.failure.message == "boom"
 
 
+def test_too_large_an_answer_of_a_carried_query(w):
+    w.begin()
+    w.signal("s")
+    waiting = w.query_future()
+    task = eventually(lambda: poll_with_query(w))
+    (query_id,) = task.queries
+    result = {"result_type": ANSWERED, "answer": payloads("x" * (2 << 20))}
+    w.complete(task, query_results={query_id: result})
+    with refused("INVALID_ARGUMENT", "Blob data size exceeds limit."):
+        waiting.result()
+
+
 def test_query_during_a_started_task(w):
     """It goes with the next task, or alone when the completion makes none."""
     w.start()

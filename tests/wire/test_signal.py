@@ -4,6 +4,8 @@ import uuid
 
 import commands as c
 import pytest
+
+import history
 from client import payload, payloads, refused, seconds
 
 UNKNOWN_RUN = "11111111-1111-4111-8111-111111111111"
@@ -238,3 +240,11 @@ def test_ten_thousand_signals(w):
             call.result()
     with refused("INVALID_ARGUMENT", "exceeded workflow execution limit for signal events"):
         w.signal()
+
+
+def test_a_signal_without_a_request_id_gets_none(w):
+    w.start()
+    answer = w.signal("s")
+    assert answer.link.workflow_event.request_id_ref.request_id == ""
+    signaled = history.attributes(w.events()[-1])
+    assert (signaled.signal_name, signaled.request_id) == ("s", "")

@@ -18,6 +18,8 @@ pub struct Settings {
     pub history_wait: Duration,
     /// How often versions that drain are looked at.
     pub drainage: DrainagePace,
+    /// The `Host` headers with which the API is served over HTTP, `*` for anything; `None` is all.
+    pub http_allowed_hosts: Option<Vec<String>>,
     /// Where completion callbacks to this server come in over HTTP; `{namespace}` stands for a namespace.
     pub callback_url: Option<String>,
 }
@@ -28,6 +30,7 @@ impl Default for Settings {
             limits: Limits::default(),
             history_wait: Duration::from_secs(20),
             drainage: DrainagePace::default(),
+            http_allowed_hosts: None,
             callback_url: None,
         }
     }
@@ -153,6 +156,10 @@ impl Settings {
                 let template = value.as_str().ok_or_else(|| wrong("an address"))?;
                 self.callback_url = Some(template.replace("{{.NamespaceName}}", "{namespace}"));
             }
+            "frontend.httpallowedhosts" => {
+                let hosts = texts(value).ok_or_else(|| wrong("a list of hosts"))?;
+                self.http_allowed_hosts = Some(hosts);
+            }
             "history.longpollexpirationinterval" => self.history_wait = span()?,
             // SDKs' test environments set these each time, to what is always so here.
             "frontend.enableserverversioncheck"
@@ -179,6 +186,12 @@ fn addresses(value: &Value) -> Option<Vec<AllowedAddress>> {
         })
     };
     value.as_array()?.iter().map(address).collect()
+}
+
+/// A list of texts.
+fn texts(value: &Value) -> Option<Vec<String>> {
+    let text = |entry: &Value| entry.as_str().map(str::to_owned);
+    value.as_array()?.iter().map(text).collect()
 }
 
 /// A time: text such as `"1m30s"`, or a number of seconds.

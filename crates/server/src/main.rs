@@ -153,8 +153,10 @@ async fn serve(dev: Dev, skipping: Option<Arc<TimeSkipping>>) -> Result<(), Stri
         limits,
         history_wait,
         drainage,
+        http_allowed_hosts,
         ..
     } = settings;
+    let allowed_hosts: Option<Arc<[String]>> = http_allowed_hosts.map(Into::into);
     let watch = drainage_of_versions::watch(node.clone(), drainage, stopping.clone());
     tokio::spawn(watch);
     let mut frontend = Frontend::new(
@@ -177,6 +179,7 @@ async fn serve(dev: Dev, skipping: Option<Arc<TimeSkipping>>) -> Result<(), Stri
             listener,
             frontend.clone(),
             metrics.clone(),
+            allowed_hosts.clone(),
             stopping.clone(),
         ));
     }

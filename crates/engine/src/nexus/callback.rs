@@ -34,24 +34,23 @@ pub struct AllowedAddress {
     pub allow_insecure: bool,
 }
 
-impl AllowedAddress {
-    fn matches(&self, host: &str) -> bool {
-        let mut parts = self.pattern.split('*');
-        let Some(mut rest) = parts.next().and_then(|first| host.strip_prefix(first)) else {
-            return false;
-        };
-        let middle: Vec<&str> = parts.collect();
-        let Some((last, middle)) = middle.split_last() else {
-            return rest.is_empty();
-        };
-        for part in middle {
-            match rest.split_once(part) {
-                Some((_, behind)) => rest = behind,
-                None => return false,
-            }
+/// Whether a text is as a pattern says, in which `*` stands for anything.
+pub fn is_like(text: &str, pattern: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else {
+        return false;
+    };
+    let middle: Vec<&str> = parts.collect();
+    let Some((last, middle)) = middle.split_last() else {
+        return rest.is_empty();
+    };
+    for part in middle {
+        match rest.split_once(part) {
+            Some((_, behind)) => rest = behind,
+            None => return false,
         }
-        rest.ends_with(last)
     }
+    rest.ends_with(last)
 }
 
 /// Checks the callbacks of a request, and writes their header names in lower case.
@@ -111,7 +110,7 @@ fn check_url(url: &str, allowed: &[AllowedAddress]) -> Result<(), Rejection> {
         return refused("missing host");
     }
     for address in allowed {
-        if address.matches(host) {
+        if is_like(host, &address.pattern) {
             if secure || address.allow_insecure {
                 return Ok(());
             }

@@ -23,11 +23,13 @@ pub fn ready(state: &mut State, now: Timestamp) -> Vec<Effect> {
     let directive = state.directive();
     let task_queue = state.core.start.task_queue.clone();
     let sticky = state.core.sticky.clone();
+    // A paused run gives nothing to workers; its end offers what waits.
+    let is_paused = state.is_paused();
     if let Some(task) = state
         .core
         .workflow_task
         .as_mut()
-        .filter(|task| task.started.is_none())
+        .filter(|task| task.started.is_none() && !is_paused)
     {
         task.sticky_offered = sticky
             .as_ref()

@@ -36,8 +36,8 @@ pub(super) async fn handle(
     for result in request.query_results.values_mut() {
         let size = result.answer.as_ref().map_or(0, Message::encoded_len);
         if let Err(refusal) = validate::blob_size(size, &server.limits) {
-            // An answer that is too large is none; the caller hears why.
-            result.set_result_type(QueryResultType::Failed);
+            // An answer that is too large is none: the caller hears why, and that no worker said it.
+            result.set_result_type(QueryResultType::Unspecified);
             result.answer = None;
             result.error_message = refusal.message;
         }
@@ -51,7 +51,6 @@ pub(super) async fn handle(
     let completed = WorkflowTaskCompleted {
         token,
         request,
-        queries_left: false,
         nexus_endpoints,
     };
     let input = Input::WorkflowTaskCompleted(Box::new(completed));

@@ -9,7 +9,6 @@ use proto::temporal::api::enums::v1::EventType;
 use proto::temporal::api::workflowservice::v1::{
     SignalWorkflowExecutionRequest, SignalWorkflowExecutionResponse,
 };
-use uuid::Uuid;
 
 use super::call::NamespaceCall;
 use super::{Server, validate};
@@ -20,9 +19,7 @@ pub(super) async fn handle(
     call: NamespaceCall<SignalWorkflowExecutionRequest>,
 ) -> Result<SignalWorkflowExecutionResponse, WireError> {
     let NamespaceCall {
-        mut request,
-        namespace,
-        ..
+        request, namespace, ..
     } = call;
     let execution = validate::execution(request.workflow_execution.as_ref())?;
     if request.signal_name.is_empty() {
@@ -37,9 +34,6 @@ pub(super) async fn handle(
     validate::request_id(&request.request_id, limits)?;
     validate::links(&request.links)?;
     validate::blob(request.input.as_ref(), limits)?;
-    if request.request_id.is_empty() {
-        request.request_id = Uuid::new_v4().to_string();
-    }
     let request_id = request.request_id.clone();
     let workflow_id = execution.workflow_id.clone();
     let input = Input::Signal(Box::new(request));

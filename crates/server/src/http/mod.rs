@@ -8,10 +8,12 @@ use std::future::IntoFuture;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{Request, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
+use engine::nexus::callback::is_like;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -27,11 +29,23 @@ struct Shown {
     stopping: watch::Receiver<bool>,
 }
 
+/// What a request with another `Host` than those that are allowed hears.
+const HOST_NOT_ALLOWED: &str = r#"{"code": 7, "message": "Host not allowed"}"#;
+
+/// Whether the API may be served to a request.
+fn is_allowed(request: &Request<Body>, allowed: Option<&[String]>) -> bool {
+    let Some(allowed) = allowed else { return true };
+    let named = request.headers().get(header::HOST);
+    let host = named.and_then(|host| host.to_str().ok()).unwrap_or("");
+    allowed.iter().any(|pattern| is_like(host, pattern))
+}
+
 /// Serves until `stopping` turns true.
 pub async fn serve(
     listener: TcpListener,
     frontend: Arc<Frontend>,
     metrics: Metrics,
+    allowed_hosts: Option<Arc<[String]>>,
     stopping: watch::Receiver<bool>,
 ) {
     let shown = Shown {
@@ -48,7 +62,19 @@ pub async fn serve(
         .route("/openapi.yaml", get(api::openapi_v3))
         .route("/swagger.json", get(api::openapi_v2))
         .merge(nexus::routes(frontend.clone()))
-        .fallback(move |request| api::serve(frontend.clone(), request));
+        .fallback(move |request: Request<Body>| {
+            let (frontend, allowed) = (
+                frontend.clone(),
+                is_allowed(&request, allowed_hosts.as_deref()),
+            );
+            async move {
+                if allowed {
+                    api::serve(frontend, request).await
+                } else {
+                    (StatusCode::FORBIDDEN, HOST_NOT_ALLOWED).into_response()
+                }
+            }
+        });
     let mut stops = stopping.clone();
     let served = axum::serve(listener, router).with_graceful_shutdown(async move {
         let _ = stops.wait_for(|stopping| *stopping).await;
@@ -83,4 +109,28 @@ async fn metrics_text(State(shown): State<Shown>) -> impl IntoResponse {
         )],
         text,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_allowed_by_pattern() {
+        let allowed = ["localhost:*".to_owned(), "*.example.com".to_owned()];
+        for (host, all, listed) in [
+            (Some("localhost:7233"), true, true),
+            (Some("api.example.com"), true, true),
+            (Some("example.org"), true, false),
+            (None, true, false),
+        ] {
+            let mut request = Request::builder().uri("/api/v1/system-info");
+            if let Some(host) = host {
+                request = request.header(header::HOST, host);
+            }
+            let request = request.body(Body::empty()).unwrap();
+            assert_eq!(is_allowed(&request, None), all, "{host:?}");
+            assert_eq!(is_allowed(&request, Some(&allowed)), listed, "{host:?}");
+        }
+    }
 }

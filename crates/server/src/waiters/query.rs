@@ -234,6 +234,11 @@ fn response(result: WorkflowQueryResult) -> Result<QueryWorkflowResponse, CallEr
             failure: result.failure.map(Box::new),
         }));
     }
+    if result.answer.is_none() && !result.error_message.is_empty() {
+        return Err(CallError::Rejected(Rejection::invalid(
+            result.error_message,
+        )));
+    }
     Ok(QueryWorkflowResponse {
         query_result: Some(result.answer.unwrap_or_default()),
         ..QueryWorkflowResponse::default()

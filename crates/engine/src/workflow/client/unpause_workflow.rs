@@ -31,6 +31,11 @@ pub(crate) fn unpause(
         ),
         Extras::default(),
     );
+    // One that a crash took from its worker has waited for this.
+    let waits = step.state.core.workflow_task.as_ref();
+    if waits.is_some_and(|task| task.started.is_none()) {
+        step.offer_workflow_task();
+    }
     let delayed = matches!(step.state.core.first_task, FirstTask::Delayed(_));
     if delayed && step.state.core.cancel_requested {
         // A cancel request ends the delay, also one that came meanwhile.

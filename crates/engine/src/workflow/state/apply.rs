@@ -475,6 +475,10 @@ impl State {
         }
         let before = self.request_ids.get(request_id).copied();
         let is = |kind: EventType| event_type == kind as i32;
+        // A signal leaves to the id what else it stands for.
+        let event_type = before
+            .filter(|_| is(EventType::WorkflowExecutionSignaled))
+            .map_or(event_type, |before| before.event_type);
         let seen = RequestIdSeen {
             event_type,
             event_id,

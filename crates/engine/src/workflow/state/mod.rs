@@ -350,11 +350,12 @@ impl State {
             activity.started.is_none()
                 && (activity.held || activity.pause.is_some() || activity.scheduled_time > now)
         };
+        let with_worker = |task: &PendingWorkflowTask| task.started.is_some() || !self.is_paused();
         let mut activities = self.activities.iter();
         !self.outbox.is_empty()
             || self.callbacks.any_ready()
             || self.is_open()
-                && (self.core.workflow_task.is_some()
+                && (self.core.workflow_task.as_ref().is_some_and(with_worker)
                     || self.nexus_operations.any_ready()
                     || activities.any(|(_, activity)| !activity.closing && !is_waiting(activity)))
     }

@@ -230,6 +230,9 @@ fn workflow_task(run: &Run, effects: &[Effect]) -> Result<(), Broken> {
         if run.state.next_deadline().is_none_or(|at| at > due) {
             return Err("a started workflow task would never time out".to_owned());
         }
+    } else if run.state.is_paused() {
+        // The end of the pause offers it.
+        return Ok(());
     } else {
         let offer = run.workflow_offer.as_ref();
         if offer.is_none_or(|o| {
@@ -259,7 +262,8 @@ fn workflow_task(run: &Run, effects: &[Effect]) -> Result<(), Broken> {
         matches!(effect, Effect::OfferWorkflowTask(o)
             if o.scheduled_event_id == task.scheduled_event_id && o.attempt == task.attempt)
     });
-    if offered {
+    // A paused run's waits for the end of the pause.
+    if offered || run.state.is_paused() {
         Ok(())
     } else {
         Err("a workflow task would not be offered after a restart".to_owned())
