@@ -214,11 +214,12 @@ def test_garbage_token(client, rpc, token):
 
 @pytest.mark.parametrize("rpc", [call for call in TOKEN_CALLS if "Activity" in call])
 def test_token_of_a_task_of_nobody(client, rpc):
-    """A token that the reference made elsewhere: texts under the tags 1, 2 and 3, and an event's id."""
+    """A token that the reference made elsewhere: texts under the tags 1, 2 and 3, then an event's id, an attempt,
+    and the activity's id."""
     namespace = client("DescribeNamespace").namespace_info.id
     texts = [namespace, f"wf-{uuid.uuid4()}", str(uuid.uuid4())]
     fields = [bytes([tag << 3 | 2, len(text)]) + text.encode() for tag, text in enumerate(texts, 1)]
-    token = b"".join(fields) + bytes([4 << 3, 5])
+    token = b"".join(fields) + bytes([4 << 3, 5, 5 << 3, 1, 6 << 3 | 2, 1]) + b"1"
     with refused("NOT_FOUND"):
         client(rpc, task_token=token)
 

@@ -88,8 +88,18 @@ pub struct NexusTaskToken {
 /// # Errors
 /// The documented refusals of an empty and of a garbage token (behaviour, sections 2 and 3.6).
 pub fn workflow_task(bytes: &Bytes) -> Result<WorkflowTaskToken, Rejection> {
-    decode(bytes, |token: &WorkflowTaskToken| {
-        is_id(&token.namespace_id) && is_id(&token.run_id) && token.scheduled_event_id > 0
+    let ours = decode(bytes, |token: &WorkflowTaskToken| {
+        token.namespace_id.len() == 16 && token.run_id.len() == 16 && token.scheduled_event_id > 0
+    });
+    ours.or_else(|refused| {
+        let (given, namespace_id, run_id) = foreign(bytes).ok_or(refused)?;
+        Ok(WorkflowTaskToken {
+            namespace_id,
+            workflow_id: given.workflow_id,
+            run_id,
+            scheduled_event_id: given.scheduled_event_id,
+            ..WorkflowTaskToken::default()
+        })
     })
 }
 
@@ -98,9 +108,44 @@ pub fn workflow_task(bytes: &Bytes) -> Result<WorkflowTaskToken, Rejection> {
 /// # Errors
 /// As [`workflow_task`].
 pub fn activity_task(bytes: &Bytes) -> Result<ActivityTaskToken, Rejection> {
-    decode(bytes, |token: &ActivityTaskToken| {
-        is_id(&token.namespace_id) && is_id(&token.run_id) && token.scheduled_event_id > 0
+    let ours = decode(bytes, |token: &ActivityTaskToken| {
+        token.namespace_id.len() == 16 && token.run_id.len() == 16 && token.scheduled_event_id > 0
+    });
+    ours.or_else(|refused| {
+        let (given, namespace_id, run_id) = foreign(bytes).ok_or(refused)?;
+        Ok(ActivityTaskToken {
+            namespace_id,
+            workflow_id: given.workflow_id,
+            run_id,
+            scheduled_event_id: given.scheduled_event_id,
+            ..ActivityTaskToken::default()
+        })
     })
+}
+
+/// A token of the reference, as far as it matters: it has its ids as text. Whoever brings one has a task that is not
+/// known here, and no garbage.
+#[derive(Clone, PartialEq, Message)]
+struct Foreign {
+    #[prost(string, tag = "1")]
+    namespace_id: String,
+    #[prost(string, tag = "2")]
+    workflow_id: String,
+    #[prost(string, tag = "3")]
+    run_id: String,
+    #[prost(int64, tag = "4")]
+    scheduled_event_id: EventId,
+}
+
+/// A token of the reference, with the ids of its namespace and of its run.
+fn foreign(bytes: &Bytes) -> Option<(Foreign, Bytes, Bytes)> {
+    let token = Foreign::decode(bytes.clone()).ok()?;
+    let id = |text: &str| {
+        let id = Uuid::try_parse(text).ok()?;
+        Some(Bytes::copy_from_slice(id.as_bytes()))
+    };
+    let (namespace_id, run_id) = (id(&token.namespace_id)?, id(&token.run_id)?);
+    (token.scheduled_event_id > 0).then_some((token, namespace_id, run_id))
 }
 
 /// Decodes a query task's token.
@@ -133,20 +178,9 @@ fn decode<T: Message + Default>(bytes: &Bytes, sound: impl Fn(&T) -> bool) -> Re
         .ok_or_else(|| Rejection::invalid("Error deserializing task token."))
 }
 
-/// The id in a token; the nil id where there is none, which decoding a token rules out.
+/// Sixteen bytes as an id; the nil id when they are not sixteen, which decoding a token rules out.
 pub fn id(bytes: &Bytes) -> Uuid {
-    read_id(bytes).unwrap_or(Uuid::nil())
-}
-
-fn is_id(bytes: &Bytes) -> bool {
-    read_id(bytes).is_some()
-}
-
-/// Our tokens hold the bytes of an id. The reference's hold its text, under the same tags: a worker that brings one from
-/// there has a task that is not known here, and no garbage.
-fn read_id(bytes: &Bytes) -> Option<Uuid> {
-    let read = Uuid::from_slice(bytes).or_else(|_| Uuid::try_parse_ascii(bytes));
-    read.ok()
+    Uuid::from_slice(bytes).unwrap_or(Uuid::nil())
 }
 
 #[cfg(test)]
@@ -154,24 +188,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_bytes_or_text() {
-        let id = Uuid::from_u128(7);
-        let text = id.to_string().into_bytes();
-        for (bytes, sound) in [
-            (id.as_bytes().to_vec(), true),
-            (text, true),
-            (vec![7; 15], false),
-            (vec![7; 36], false),
-        ] {
-            let token = ActivityTaskToken {
-                namespace_id: bytes.clone().into(),
-                run_id: bytes.into(),
-                scheduled_event_id: 5,
-                ..Default::default()
-            };
-            let read = activity_task(&token.encode_to_vec().into());
-            assert_eq!(read.is_ok(), sound);
-            assert!(read.map_or(!sound, |token| super::id(&token.run_id) == id));
-        }
+    fn a_token_of_the_reference_is_read() {
+        let (namespace_id, run_id) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let token = Foreign {
+            namespace_id: namespace_id.to_string(),
+            workflow_id: "w".to_owned(),
+            run_id: run_id.to_string(),
+            scheduled_event_id: 5,
+        };
+        // Then come an attempt and an activity's id.
+        let mut bytes = token.encode_to_vec();
+        bytes.extend([5 << 3, 1, 6 << 3 | 2, 1, b'1']);
+        let read = activity_task(&bytes.into()).unwrap();
+        assert_eq!(id(&read.namespace_id), namespace_id);
+        assert_eq!(id(&read.run_id), run_id);
+        assert_eq!((&*read.workflow_id, read.scheduled_event_id), ("w", 5));
+
+        let nowhere = Foreign {
+            run_id: "x".repeat(36),
+            ..token
+        };
+        assert!(workflow_task(&nowhere.encode_to_vec().into()).is_err());
     }
 }
