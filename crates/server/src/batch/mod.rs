@@ -253,6 +253,16 @@ pub(crate) async fn stop(
     Ok(())
 }
 
+/// As [`forget_old`], for who only looks: a store that takes nothing now will later.
+pub(crate) async fn tidy(server: &Frontend, namespace: &Namespace) {
+    if let Err(error) = forget_old(server, namespace).await {
+        tracing::warn!(
+            error = error.message,
+            "old batch operations cannot be removed"
+        );
+    }
+}
+
 /// Removes what ended longer ago than the namespace keeps it.
 async fn forget_old(server: &Frontend, namespace: &Namespace) -> Result<(), WireError> {
     let now = server.node.clock.now();

@@ -7,6 +7,7 @@ use proto::temporal::api::workflowservice::v1::{
 
 use super::Server;
 use super::call::NamespaceCall;
+use crate::batch;
 use crate::error::WireError;
 
 const PAGE_SIZE_MAX: usize = 1000;
@@ -26,6 +27,7 @@ pub(super) async fn handle(
     let NamespaceCall {
         request, namespace, ..
     } = call;
+    batch::tidy(&server, &namespace).await;
     let mut jobs = server.batches.list(&namespace);
     if !request.next_page_token.is_empty() {
         let token = Token::decode(request.next_page_token).map_err(WireError::internal)?;
