@@ -26,6 +26,7 @@ def test_direct_query(w):
     assert values_of(task.query.query_args) == [1, "two"]
     assert not task.queries
     assert (task.started_event_id, task.previous_started_event_id) == (0, 3)
+    assert task.attempt == 1
     assert task.workflow_execution.run_id == w.run_id
     assert [e.event_id for e in task.history.events] == [1, 2, 3, 4, 5]
     answer(w, task, "fine")

@@ -211,6 +211,7 @@ def test_describe_shows_defaults(schedule):
     policies = shown.schedule.policies
     assert (policies.overlap_policy, policies.catchup_window.seconds) == (1, 31536000)
     assert shown.schedule.HasField("state")
+    assert shown.schedule.action.start_workflow.task_queue.kind == 1
     info = shown.info
     assert (info.action_count, info.missed_catchup_window, info.overlap_skipped) == (0, 0, 0)
     assert (info.buffer_dropped, info.buffer_size, info.invalid_schedule_error) == (0, 0, "")

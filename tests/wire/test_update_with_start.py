@@ -71,7 +71,7 @@ def test_updates_the_run_that_is_there(w):
     assert task.workflow_execution.run_id == w.run_id
     u.complete(w, task, u.accept(task, "u1"), u.respond("u1", 5))
     start, update = parts(waiting.result())
-    assert (start.started, start.run_id) == (False, w.run_id)
+    assert (start.started, start.run_id, start.first_execution_run_id) == (False, w.run_id, "")
     assert values_of(update.outcome.success) == [5]
 
 

@@ -48,7 +48,11 @@ pub(super) async fn handle(
             failed([Some(aborted()), Some(WireError::new(Code::Aborted, text))])
         }
     })?;
-    let start = start_workflow_execution::response(&namespace, &workflow_id, &started, None);
+    let mut start = start_workflow_execution::response(&namespace, &workflow_id, &started, None);
+    if !start.started {
+        // Nothing was started: the chain is not told, as the reference does.
+        start.first_execution_run_id.clear();
+    }
     let update = asked.response(&namespace, updated);
     let parts = [Part::StartWorkflow(start), Part::UpdateWorkflow(update)];
     Ok(ExecuteMultiOperationResponse {

@@ -115,6 +115,7 @@ fn shown(polled: PolledWorkflowTask) -> Reply<PollWorkflowTaskQueueResponse> {
                 }),
                 previous_started_event_id,
                 query: Some(query),
+                attempt: 1,
                 workflow_execution_task_queue: Some(normal_queue(&task_queue)),
                 next_page_token: next_page(&history),
                 ..Default::default()

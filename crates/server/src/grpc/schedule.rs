@@ -7,7 +7,7 @@ use engine::deployment::validate_override;
 use engine::limits::Limits;
 use engine::schedule::spec::Spec;
 use engine::schedule::{self, WORKFLOW_ID_PREFIX};
-use proto::temporal::api::enums::v1::WorkflowIdReusePolicy as Reuse;
+use proto::temporal::api::enums::v1::{TaskQueueKind, WorkflowIdReusePolicy as Reuse};
 use proto::temporal::api::schedule::v1::Schedule;
 use proto::temporal::api::schedule::v1::schedule_action::Action;
 use proto::temporal::api::workflow::v1::NewWorkflowExecutionInfo;
@@ -58,6 +58,11 @@ pub(super) fn check_action(
     validate::workflow_id(&longest, limits)?;
     validate::workflow_type(start.workflow_type.as_ref(), limits)?;
     validate::task_queue(start.task_queue.as_ref(), limits)?;
+    if let Some(queue) = &mut start.task_queue
+        && queue.kind() == TaskQueueKind::Unspecified
+    {
+        queue.kind = TaskQueueKind::Normal.into();
+    }
     timeouts(
         start.workflow_execution_timeout.as_ref(),
         start.workflow_run_timeout.as_ref(),

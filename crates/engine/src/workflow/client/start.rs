@@ -347,11 +347,8 @@ fn start_part(request: SignalWithStartWorkflowExecutionRequest) -> StartWorkflow
 
 /// A request that was taken before is answered as it was then, also when its run has closed.
 fn seen_before(state: &State, wish: &Wish) -> Option<StartReply> {
-    if wish
-        .child
-        .as_ref()
-        .is_some_and(|child| is_asked_for_by(state, child))
-    {
+    let child = wish.child.as_ref();
+    if child.is_some_and(|child| is_asked_for_by(state, child)) {
         return Some(first_of_chain(state, &wish.start.request_id));
     }
     if wish.watcher.is_some() && state.core.start.watcher == wish.watcher {
@@ -360,8 +357,9 @@ fn seen_before(state: &State, wish: &Wish) -> Option<StartReply> {
     let request_id = wish.start.request_id.as_str();
     let seen = state.request_ids.get(request_id)?;
     let started = *state.core.start.request_id == *request_id;
-    if wish.signal.is_some() && !seen.signaled {
-        // A start took it, but never a signal: this one is news.
+    let ends_others = !started && wish.conflict == Conflict::TerminateExisting;
+    if wish.signal.is_some() && (!seen.signaled || ends_others) {
+        // A start took it, but never a signal, or this one would have ended this run: it is news.
         return None;
     }
     if !started && !seen.attached && wish.signal.is_none() {
