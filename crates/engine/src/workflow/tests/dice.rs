@@ -93,6 +93,12 @@ impl Dice {
     }
 
     fn start(&mut self) -> String {
+        if self.chance(10) {
+            let number = self.pick(&["number=1", "number=2", "number=3"]);
+            let mut line = format!("start-scheduled wf={} {number}", self.pick(&IDS));
+            line += &self.maybe(20, &["run-timeout=20s", "retry=(attempts=2)", "delay=5s"]);
+            return line;
+        }
         let mut line = format!("start wf={}", self.pick(&IDS));
         line += &self.maybe(15, &["run-timeout=20s", "run-timeout=3s"]);
         line += &self.maybe(10, &["execution-timeout=30s"]);
@@ -173,6 +179,10 @@ impl Dice {
             let what = ["skips", "skips forward=3s", "skips=off", ""];
             let what = self.pick(&what);
             return format!("update-options wf={label} mask=time_skipping_config {what}");
+        }
+        if self.chance(10) {
+            let how = self.maybe(50, &["terminate"]) + &self.maybe(15, &["other"]);
+            return format!("stop-action wf={label}{how}");
         }
         if self.chance(30) {
             let verb = self.pick(&["pause", "unpause", "unpause"]);

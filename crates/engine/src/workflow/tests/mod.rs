@@ -14,6 +14,7 @@ mod fuzz;
 mod nexus;
 mod operator;
 mod requests;
+mod scheduled;
 mod script;
 mod show;
 mod show_event;

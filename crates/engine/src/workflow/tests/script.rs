@@ -85,6 +85,8 @@ impl Script {
                 Ok(String::new())
             }
             "start" => self.start(&mut words),
+            "start-scheduled" => self.start_scheduled(&mut words),
+            "stop-action" => self.stop_action(&mut words),
             "signal-with-start" => self.signal_with_start(&mut words),
             "signal" => self.signal(&mut words),
             "update" => self.update(&mut words),

@@ -10,3 +10,4 @@ mod nexus;
 mod polls;
 mod queries;
 mod restart;
+mod schedules;
