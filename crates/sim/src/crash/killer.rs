@@ -146,6 +146,11 @@ async fn live(world: &World, random: &mut Random, life_max: u64) {
 async fn await_ends(world: &World, mut clients: JoinSet<()>) {
     let all = async { while clients.join_next().await.is_some() {} };
     if tokio::time::timeout(PATIENCE, all).await.is_err() {
+        let text = format!(
+            "clients still wait {} s after the last kill",
+            PATIENCE.as_secs()
+        );
+        world.ledger.finding(text);
         let open: Vec<String> = world
             .ledger
             .facts()
