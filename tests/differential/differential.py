@@ -12,7 +12,11 @@ import concurrent.futures
 import json
 import re
 import sys
+import time
 
+import grpc
+
+from client import Client
 from known import reason
 from plan import plan
 from play import Player
@@ -47,6 +51,26 @@ def compare(seed, reference, ours, without):
     return operations, seen, [(*difference, reason(*difference)) for difference in found]
 
 
+def prepare(address):
+    """The search attributes that plans use."""
+    call = Client(address)
+    try:
+        call("AddSearchAttributes", search_attributes={"DiffKeyword": "INDEXED_VALUE_TYPE_KEYWORD", "DiffInt": "INDEXED_VALUE_TYPE_INT"})
+    except grpc.RpcError as error:
+        if "already" not in error.details():
+            raise
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            call("ListWorkflowExecutions", query="DiffKeyword = 'k' AND DiffInt = 1")
+            return
+        except grpc.RpcError:
+            # The reference needs a moment.
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--reference", required=True, help="HOST:PORT of the reference")
@@ -59,6 +83,8 @@ def main():
     first, _, last = options.seeds.partition("-")
     seeds = range(int(first), int(last or first) + 1)
 
+    for address in (options.reference, options.ours):
+        prepare(address)
     without = options.without.split(",")
     verbs, differing, explained = collections.Counter(), 0, collections.Counter()
     kinds = collections.defaultdict(list)

@@ -25,6 +25,42 @@ KNOWN = [
         r"None",
         "only the next run's reset points expire; the reference's old run shares the list in memory",
     ),
+    (
+        r".*: described\.pendingActivities\.\d+\.(currentRetryInterval|lastAttemptCompleteTime|lastStartedTime)",
+        r"'\d{9,}s'|None",
+        r"'\d+s'|'TIME'",
+        "the reference forgets when an attempt that timed out began and ended",
+    ),
+    (
+        r"update u\d of [ab]\.(code|message|details\..*)",
+        r"'RESOURCE_EXHAUSTED'|'ResourceExhaustedFailure'|'RESOURCE_EXHAUSTED_.*|'workflow operation can not be applied.*",
+        r"'NOT_FOUND'|'NotFoundFailure'|None|'workflow update was aborted by closing workflow'",
+        "an update that a continued run did not take is tried with the next one, here by the server",
+    ),
+    (
+        r"update u\d of [ab]\.(code|message|details\..*)",
+        r"'UNAVAILABLE'|14|None|10|'Workflow was not started: StartDeduped'|'Operation was aborted.*|'.*ExecutionAborted'",
+        r"'NOT_FOUND'|10|5|\[.*\]|None|'Operation was aborted\.'|'workflow .*|'.*NotFoundFailure'",
+        "the start of a repeated update-with-start is recognised, and its update goes to the run",
+    ),
+    (
+        r"a, run \d: .*(TemporalPauseInfo|pauseInfo)|b, run \d: .*(TemporalPauseInfo|pauseInfo)",
+        r"'\[\"Workflow.*|\{.*\}",
+        r"None",
+        "a closed run is not paused here",
+    ),
+    (
+        r"update u\d of [ab]\..*",
+        r"'FAILED_PRECONDITION'|\[\]|'Workflow is paused. Cannot update the workflow.'|None",
+        r"None|'UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_ADMITTED'|\{'updateId.*",
+        "an update that waits when its run is paused waits on; the reference forgets it",
+    ),
+    (
+        r"\d+ options\.updateTime",
+        r"None",
+        r"'TIME'",
+        "the API tells when options changed; the reference of this version does not",
+    ),
 ]
 
 

@@ -10,6 +10,8 @@ import random
 
 import commands as c
 from client import application_failure, payload, payloads, seconds
+from jobs import JobPlan
+from schedules import SchedulePlan
 
 # Workflows of one plan. Each has a task queue of its own, so that a poll's answer is never a matter of luck.
 ROLES = ("a", "b")
@@ -26,15 +28,24 @@ def plan(seed, length=14):
     return Plan(random.Random(seed)).operations(length)
 
 
-class Plan:
+class Plan(JobPlan, SchedulePlan):
     def __init__(self, draw):
         self.draw = draw
         self.requests = 0
 
     def operations(self, length):
-        made = [("start", self.start(role="a"))]
+        kind = self.draw.choices(["workflow", "job", "schedule"], [7, 2, 1])[0]
+        if kind == "job":
+            made = self.make_job_start("j")
+            operation = self.job_operation
+        elif kind == "schedule":
+            made = self.make_schedule_create()
+            operation = self.schedule_operation
+        else:
+            made = [("start", self.start(role="a"))]
+            operation = self.operation
         while len(made) < length:
-            made += self.operation()
+            made += operation()
         return made
 
     def operation(self):
@@ -45,18 +56,25 @@ class Plan:
                 "signal_with_start",
                 "cancel",
                 "terminate",
+                "delete",
                 "work",
                 "fail_task",
                 "poll",
                 "complete_late",
                 "activity",
                 "update",
+                "update_with_start",
                 "reset",
+                "query",
                 "query_closed",
+                "operate",
+                "pause_workflow",
+                "options",
+                "list",
                 "wait",
                 "bad",
             ],
-            [4, 6, 3, 3, 1, 22, 2, 3, 3, 10, 5, 2, 1, 2, 5],
+            [4, 6, 3, 3, 1, 1, 22, 2, 3, 3, 10, 5, 3, 2, 4, 1, 6, 3, 2, 2, 2, 5],
         )[0]
         return getattr(self, "make_" + verb)()
 
@@ -100,6 +118,8 @@ class Plan:
             fields["priority"] = {"priority_key": draw.randint(0, 5), "fairness_key": "f"}
         if draw.random() < 0.1:
             fields["user_metadata"] = {"summary": payload("summary")}
+        if draw.random() < 0.2:
+            fields["search_attributes"] = {"indexed_fields": attributes(draw)}
         return fields
 
     def make_start(self):
@@ -124,6 +144,78 @@ class Plan:
 
     def make_terminate(self):
         return [("terminate", {"role": self.role(), "reason": "enough", "details": payloads("d")})]
+
+    def make_delete(self):
+        return [("delete", {"role": self.role()})]
+
+    def make_update_with_start(self):
+        fields = self.start()
+        fields.pop("request_eager_execution", None)
+        fields.setdefault("workflow_id_conflict_policy", self.draw.randint(1, 3))
+        return [("update_with_start", {**fields, "update_id": f"u{self.draw.randint(1, 4)}"})]
+
+    def make_query(self):
+        return [("query", {"role": self.role()})]
+
+    def make_operate(self):
+        """An operator's word on activities that are pending."""
+        draw = self.draw
+        what = draw.choices(["pause", "unpause", "reset", "options"], [4, 4, 3, 3])[0]
+        fields = {"role": self.role(), "what": what}
+        fields.update(draw.choice([{"id": "x"}, {"id": "x"}, {"id": "y"}, {"type": "A"}, {}]))
+        if what == "unpause":
+            fields["reset_attempts"] = draw.random() < 0.3
+        if what == "reset":
+            fields["keep_paused"] = draw.random() < 0.3
+            fields["restore_original_options"] = draw.random() < 0.3
+        if what == "options":
+            options = [
+                ("heartbeat_timeout", {"heartbeat_timeout": seconds(NEVER // 2)}),
+                ("schedule_to_close_timeout", {"schedule_to_close_timeout": seconds(2 * NEVER)}),
+                ("retry_policy.maximum_attempts", {"retry_policy": {"maximum_attempts": 5}}),
+                ("nonsense", {}),
+            ]
+            path, value = draw.choice(options)
+            fields.update(update_mask={"paths": [path]}, activity_options=value)
+        return [("operate", fields)]
+
+    def make_pause_workflow(self):
+        what = self.draw.choice(["pause", "unpause", "unpause"])
+        fields = {"role": self.role(), "what": what, "reason": "why", "request_id": self.request_id()}
+        return [("pause_workflow", fields)]
+
+    def make_options(self):
+        draw = self.draw
+        given, paths = draw.choice(
+            [
+                ({"priority": {"priority_key": 4, "fairness_key": "g"}}, ["priority"]),
+                ({"priority": {"priority_key": 3}}, ["priority.priority_key"]),
+                ({}, ["priority"]),
+                ({"priority": {"priority_key": -1}}, ["priority"]),
+                ({}, ["nonsense"]),
+                ({}, []),
+            ]
+        )
+        return [("options", {"role": self.role(), "workflow_execution_options": given, "update_mask": {"paths": paths}})]
+
+    def make_list(self):
+        query = self.draw.choice(
+            [
+                "ExecutionStatus = 'Running'",
+                "ExecutionStatus != 'Running'",
+                "ExecutionStatus IN ('Completed', 'Failed', 'Terminated')",
+                "WorkflowType = 'Other'",
+                "DiffKeyword = 'k1'",
+                "DiffKeyword IS NULL",
+                "DiffInt > 1",
+                "DiffInt BETWEEN 0 AND 1",
+                "DiffKeyword STARTS_WITH 'k' AND NOT DiffInt = 2",
+                "CloseTime IS NULL",
+                "ExecutionStatus = 'Bogus'",
+                "Nonsense = 1",
+            ]
+        )
+        return [("list", {"query": query})]
 
     def make_update(self):
         return [("update", {"role": self.role(), "update_id": f"u{self.draw.randint(1, 4)}"})]
@@ -163,7 +255,14 @@ class Plan:
         draw = self.draw
         made = [self.command(role) for _ in range(draw.choices([0, 1, 2, 3], [3, 6, 3, 1])[0])]
         if draw.random() < 0.18:
-            made.append(self.close_command())
+            close = self.close_command()
+            if "continue_as_new" in str(close):
+                # A child that is to be left to itself is started here all the same, and not by the reference.
+                made = [command for command in made if not isinstance(command, tuple) or command[0] != "child"]
+            made.append(close)
+        # Which of several other workflows answers first is anybody's guess.
+        others = [command for command in made if isinstance(command, tuple) and command[0] != "cancel_activity"]
+        made = [command for command in made if command not in others[1:]]
         fields = {"role": role, "commands": made}
         fields["updates"] = draw.choices(["both", "accept", "reject", "ignore"], [4, 3, 2, 2])[0]
         if draw.random() < 0.1:
@@ -190,9 +289,11 @@ class Plan:
         draw = self.draw
         other = "b" if role == "a" else "a"
         kind = draw.choices(
-            ["activity", "timer", "cancel_timer", "cancel_activity", "marker", "memo", "child", "external", "bad"],
-            [8, 6, 2, 2, 2, 1, 2, 2, 1],
+            ["activity", "timer", "cancel_timer", "cancel_activity", "marker", "memo", "upsert", "child", "external", "bad"],
+            [8, 6, 2, 2, 2, 1, 2, 2, 2, 1],
         )[0]
+        if kind == "upsert":
+            return c.command("upsert_workflow_search_attributes", search_attributes={"indexed_fields": attributes(draw)})
         if kind == "activity":
             fields = {"id_": draw.choice(ACTIVITIES), "start_to_close": draw.choice([NEVER, NEVER, SOON])}
             fields["retry_policy"] = {"maximum_attempts": draw.randint(0, 2), "initial_interval": seconds(NEVER)}
@@ -200,9 +301,14 @@ class Plan:
                 fields["heartbeat_timeout"] = seconds(NEVER)
             if draw.random() < 0.2:
                 fields["schedule_to_close_timeout"] = seconds(NEVER)
+            if draw.random() < 0.15:
+                fields["priority"] = {"priority_key": draw.randint(1, 5)}
             return c.activity(**fields)
         if kind == "timer":
-            return c.timer(draw.choice(TIMERS), draw.choice([SOON, NEVER, NEVER]))
+            timer = c.timer(draw.choice(TIMERS), draw.choice([SOON, NEVER, NEVER]))
+            if draw.random() < 0.2:
+                timer["user_metadata"] = {"summary": payload("a timer")}
+            return timer
         if kind == "cancel_timer":
             return c.cancel_timer(draw.choice(TIMERS))
         if kind == "cancel_activity":
@@ -277,6 +383,16 @@ class Plan:
         if draw.random() < 0.4:
             call, fields = draw.choice(WRONG_CALLS)
         return [("bad", {"call": call, "fields": fields})]
+
+
+def attributes(draw):
+    """Search attributes; those that both servers have been given."""
+    made = {"DiffKeyword": payload(draw.choice(["k1", "k2", "other"]))}
+    if draw.random() < 0.7:
+        made["DiffInt"] = payload(draw.randint(0, 3))
+    if draw.random() < 0.05:
+        made["Nope"] = payload(1)
+    return made
 
 
 def failure(retryable):

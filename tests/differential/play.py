@@ -13,15 +13,17 @@ from temporalio.api.update.v1 import message_pb2 as updates
 import commands as c
 import history
 from client import Client, Error, payloads
+from jobs import JobPlayer
 from normal import Names
 from plan import SOON, failure
+from schedules import SchedulePlayer
 
 # What the server does on its own account is over once nothing has changed for so long, in seconds.
-QUIET = 0.25
+QUIET = 0.4
 QUIET_MAX = 6
 
 
-class Player:
+class Player(JobPlayer, SchedulePlayer):
     def __init__(self, address, seed):
         self.unique = f"-{seed}-{uuid.uuid4().hex[:8]}"
         self.call = Client(address)
@@ -30,6 +32,7 @@ class Player:
         self.tasks = {}
         self.activities = {}
         self.updates = []
+        self.deleted = {}
 
     def play(self, operations):
         """Carries out all operations; gives back what was seen, in order."""
@@ -50,13 +53,22 @@ class Player:
         return self.names.message(answer) if hasattr(answer, "DESCRIPTOR") else answer
 
     def workflow_id(self, role):
-        return role + self.unique
+        return self.named(role)
+
+    def named(self, what):
+        """An id. What was deleted is not met again: nobody says when the reference has done it."""
+        return what * (1 + self.deleted.get(what, 0)) + self.unique
+
+    def gone(self, what):
+        self.deleted[what] = self.deleted.get(what, 0) + 1
+        self.tasks.pop(what, None)
+        self.activities.pop(what, None)
 
     def execution(self, role):
         return {"workflow_id": self.workflow_id(role)}
 
     def queue(self, role):
-        return {"name": "queue-" + role + self.unique}
+        return {"name": "queue-" + self.named(role)}
 
     def settle(self):
         """Waits until nothing moves."""
@@ -122,6 +134,98 @@ class Player:
         fields.pop("identity", None)
         return self.to("ResetWorkflowExecution", role, **fields)
 
+    def sent(self, future):
+        """The answer, if it comes at once: a busy machine's "at once"."""
+        try:
+            return future.result(timeout=1)
+        except grpc.FutureTimeoutError:
+            return "sent"
+
+    def delete(self, role):
+        answer = self.call("DeleteWorkflowExecution", workflow_execution=self.execution(role))
+        self.gone(role)
+        return answer
+
+    def update_with_start(self, role, update_id, **fields):
+        start = {
+            "namespace": self.call.namespace,
+            "workflow_id": self.workflow_id(role),
+            "workflow_type": {"name": "T"},
+            "task_queue": self.queue(role),
+            "identity": "client",
+            **self.own_request(fields),
+        }
+        update = {
+            "namespace": self.call.namespace,
+            "workflow_execution": self.execution(role),
+            "wait_policy": {"lifecycle_stage": "UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_ACCEPTED"},
+            "request": {
+                "meta": {"update_id": update_id, "identity": "client"},
+                "input": {"name": "up", "args": payloads(1)},
+            },
+        }
+        future = self.call.future(
+            "ExecuteMultiOperation",
+            timeout=60,
+            operations=[{"start_workflow": start}, {"update_workflow": update}],
+        )
+        self.updates.append((role, update_id, future))
+        return self.sent(future)
+
+    def query(self, role):
+        """Asked, and answered by the worker that comes for it."""
+        if role in self.tasks:
+            return "has a task"
+        shape = self.shape(role)
+        # A run that has had no workflow task, or has one that waits, is answered in its own good time.
+        if shape is None or shape[2] < 3 or shape[3] != 0 or shape[1] == 12:
+            return "not now"
+        future = self.call.future(
+            "QueryWorkflow",
+            timeout=10,
+            execution=self.execution(role),
+            query={"query_type": "q", "query_args": payloads(1)},
+        )
+        time.sleep(0.1)
+        if future.done():
+            return future.result()
+        task = self.call("PollWorkflowTaskQueue", timeout=5, task_queue=self.queue(role), identity="worker")
+        if not task.HasField("query"):
+            if task.task_token:
+                self.tasks[role] = task
+            return self.names.message(task)
+        self.call(
+            "RespondQueryTaskCompleted",
+            task_token=task.task_token,
+            completed_type="QUERY_RESULT_TYPE_ANSWERED",
+            query_result=payloads("answer"),
+        )
+        return [self.names.message(task), self.names.message(future.result())]
+
+    def operate(self, role, what, **fields):
+        calls = {
+            "pause": "PauseActivity",
+            "unpause": "UnpauseActivity",
+            "reset": "ResetActivity",
+            "options": "UpdateActivityOptions",
+        }
+        return self.call(calls[what], execution=self.execution(role), identity="client", **fields)
+
+    def pause_workflow(self, role, what, **fields):
+        call = "PauseWorkflowExecution" if what == "pause" else "UnpauseWorkflowExecution"
+        return self.call(call, workflow_id=self.workflow_id(role), identity="client", **self.own_request(fields))
+
+    def options(self, role, **fields):
+        return self.to("UpdateWorkflowExecutionOptions", role, **fields)
+
+    def list(self, query):
+        ids = ", ".join(f"'{self.workflow_id(role)}'" for role in ("a", "b"))
+        query = f"WorkflowId IN ({ids}) AND {query}"
+        listed = self.call("ListWorkflowExecutions", query=query).executions
+        counted = self.call("CountWorkflowExecutions", query=query + " GROUP BY ExecutionStatus")
+        groups = sorted((str(self.names.message(group)) for group in counted.groups))
+        return [sorted(self.names.text(run.execution.workflow_id) for run in listed), counted.count, groups]
+
     def query_closed(self, role):
         """Of a run that is not open: nobody else is asked."""
         shape = self.shape(role)
@@ -147,8 +251,7 @@ class Player:
             },
         )
         self.updates.append((role, update_id, future))
-        time.sleep(0.1)
-        return "sent" if not future.done() else future.result()
+        return self.sent(future)
 
     # -- workers ---------------------------------------------------------------------------------
 
@@ -327,6 +430,8 @@ class Player:
         """The histories of all runs, what Describe says of the last ones, and what lists show."""
         self.wait(SOON + 0.4)
         self.settle()
+        self.finish_jobs()
+        self.finish_schedules()
         for role in ("a", "b"):
             listed = self.call("ListWorkflowExecutions", query=f"WorkflowId = '{self.workflow_id(role)}'")
             runs = sorted(listed.executions, key=lambda run: run.start_time.ToNanoseconds())

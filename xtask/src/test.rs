@@ -30,6 +30,10 @@ pub(crate) fn all() -> Result<(), String> {
             "not slow and not quirk and not pending",
         ]);
         step("the API's behaviour, on the wire", suite)?;
+        let mut suite = Command::new("tests/differential/run");
+        suite.env("STEADFAST_ADDRESS", server.address());
+        suite.args(["--seeds", "1-12"]);
+        step("generated calls, compared with the reference", suite)?;
         let mut suite = Command::new("tests/sdk/typescript/run");
         suite.env("STEADFAST_ADDRESS", server.address());
         step("end to end, with the official TypeScript SDK", suite)?;
