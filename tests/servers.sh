@@ -17,6 +17,7 @@ start_reference() {
         -p "$port" --http-port "$((port + 1))" \
         --dynamic-config-value frontend.WorkflowPauseEnabled=true \
         --dynamic-config-value history.enableStandaloneActivityOperatorCommands=true \
+        --dynamic-config-value nexusoperation.enableStandalone=true \
         --dynamic-config-value frontend.WorkflowTimeSkippingEnabled=true \
         --dynamic-config-value "component.nexusoperations.callback.endpoint.template=\"$callback\"" \
         >"$logs/reference" 2>&1 &
