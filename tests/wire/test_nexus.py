@@ -445,11 +445,12 @@ def test_thirty_operations_at_a_time(w, ep):
 @pytest.mark.parametrize("excluded", [False, True])
 def test_a_reset_takes_over_what_handlers_said(w, ep, excluded):
     w.begin(nexus.schedule(ep), nexus.schedule(ep))
-    first, second = nexus.poll(w), nexus.poll(w)
     w.signal("s")
     w.step()
+    first = nexus.poll(w)
     nexus.start(w, first)
     w.wait_for("NexusOperationStarted")
+    second = nexus.poll(w)
     nexus.succeed(w, second)
     w.wait_for("NexusOperationCompleted")
     base = w.run_id
