@@ -19,6 +19,7 @@ start_reference() {
         --dynamic-config-value history.enableStandaloneActivityOperatorCommands=true \
         --dynamic-config-value nexusoperation.enableStandalone=true \
         --dynamic-config-value frontend.WorkflowTimeSkippingEnabled=true \
+        --dynamic-config-value nexusoperation.enableStandalone=true \
         --dynamic-config-value "component.nexusoperations.callback.endpoint.template=\"$callback\"" \
         >"$logs/reference" 2>&1 &
     servers+=($!)

@@ -12,6 +12,24 @@ MEANT = [
         "the number of the reference's own division is nobody's search attribute",
     ),
     (
+        r"activity_workflow: workflow describe .*pendingActivities\.0\.lastFailure",
+        r"None",
+        r"{.*}",
+        "what an activity failed with last is known also after an operator's command",
+    ),
+    (
+        r"activity_workflow: workflow describe .*pendingActivities\.0\.currentRetryInterval",
+        r"'180s'",
+        r"'120s'",
+        "changed options give the wait of this retry; the reference takes that of the one after it",
+    ),
+    (
+        r"workflow_look: workflow show -w say .*",
+        r"'workerVersion.buildId: .*'|{'buildId': .*}",
+        r"''|None",
+        "the build of an activity's worker, a field that is on its way out, is not recorded",
+    ),
+    (
         r"nexus: operator nexus endpoint get .*",
         r"None|'CreatedTime <nil>'",
         r"'TIME'|'CreatedTime \"TIME\"'",

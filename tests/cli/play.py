@@ -63,7 +63,7 @@ class Player:
         while True:
             done = self.command(arguments)
             self.last = done.stdout + done.stderr
-            if not step.until or re.search(step.until, self.last, re.S):
+            if not step.until or re.search(self.filled(step.until), self.last, re.S):
                 break
             if time.monotonic() > deadline:
                 done.stderr += f"it never printed {step.until}"

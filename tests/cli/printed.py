@@ -29,10 +29,11 @@ ROUGH = [
     (r"\b[A-Za-z0-9+/_-]{60,}={0,2}", "TOKEN"),
     (r"127\.0\.0\.1:\d{2,}", "ADDRESS"),
     (r"\bworker-[0-9a-f]{32}\b", "STICKY"),
+    (r'"(stateSizeBytes|stateTransitionCount|executionDuration)":"[^"]*"', r'"\1":"N"'),
     # How long it took, in a trace.
     (r"\(\d+m?s\)", "(N)"),
     # Age and rates of a backlog.
-    (r"( (?:workflow|activity|nexus) \d+) [\d.hmsµn]+s( -?[\d.]+){3}$", r"\1 AGE RATES"),
+    (r"( (?:workflow|activity|nexus) \d+) [\d.hmsµn]+s( -?[\d.e-]+){3}$", r"\1 AGE RATES"),
 ]
 ROUGH = [(re.compile(pattern), stays) for pattern, stays in ROUGH]
 SETS = {"coreUsedFlags", "langUsedFlags"}

@@ -128,9 +128,9 @@ class Work:
 @workflow.defn(name="Parent")
 class Parent:
     @workflow.run
-    async def run(self, child: str):
+    async def run(self, child: str, *arguments):
         return await workflow.execute_child_workflow(
-            child, "from above", id=workflow.info().workflow_id + "-child", result_type=str
+            child, args=arguments, id=workflow.info().workflow_id + "-child", result_type=str
         )
 
 

@@ -194,3 +194,9 @@ def test_failure_in_the_command_is_kept(w):
     """,
         run_id=successor(w),
     )
+
+
+def test_the_event_shows_the_backoff_that_was_asked_for(w):
+    """Not the one that keeps the runs of a chain apart."""
+    w.begin(c.continue_as_new())
+    assert not history.attributes(w.events()[-1]).HasField("backoff_start_interval")

@@ -115,3 +115,9 @@ def test_sdk_metadata_is_kept(w, field):
     w.complete(w.poll(), c.timer(), sdk_metadata={field: "value"})
     completed = w.events()[3].workflow_task_completed_event_attributes
     assert getattr(completed.sdk_metadata, field) == "value"
+
+
+@pytest.mark.parametrize("rpc", ["ListWorkers", "CountWorkers"])
+def test_query_for_workers_that_is_no_sql(client, rpc):
+    with refused("INVALID_ARGUMENT", "malformed query: syntax error at position 38"):
+        client(rpc, query="Nonsense =")

@@ -83,7 +83,6 @@ def test_updates_are_claimed(client):
     assert info.capabilities.async_update
 
 
-@pytest.mark.pending
 def test_schedules_are_claimed(client):
     info = client("DescribeNamespace", namespace="default").namespace_info
     assert info.supports_schedules
@@ -263,3 +262,16 @@ def test_namespace_comes_before_everything_else(client, rpc):
     assert error.detail.namespace == "no-such-namespace"
     with refused("INVALID_ARGUMENT", "Namespace is empty."):
         client(rpc, namespace="")
+
+
+def test_there_is_one_cluster(client, fresh):
+    retention = {"workflow_execution_retention_period": seconds(86400)}
+    with refused("INVALID_ARGUMENT", "Invalid cluster name: elsewhere"):
+        client("RegisterNamespace", namespace=unique(), active_cluster_name="elsewhere", **retention)
+    with refused("INVALID_ARGUMENT", "Invalid cluster name: elsewhere"):
+        wanted = {"active_cluster_name": "elsewhere"}
+        patient(client, "UpdateNamespace", namespace=fresh, replication_config=wanted)
+    with refused("INVALID_ARGUMENT", "Handover can only be set for global namespace"):
+        wanted = {"state": "REPLICATION_STATE_HANDOVER"}
+        patient(client, "UpdateNamespace", namespace=fresh, replication_config=wanted)
+    assert described(client, fresh).replication_config.state == 1  # normal

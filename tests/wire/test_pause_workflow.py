@@ -164,3 +164,15 @@ def test_what_is_checked(w):
 def test_the_namespace_says_that_it_can(w):
     info = w.call("DescribeNamespace").namespace_info
     assert info.capabilities.workflow_pause
+
+
+def test_close_event_of_a_paused_workflow_is_its_newest_event(w):
+    """The command line describes a paused workflow with it."""
+    w.begin()
+    pause(w)
+    page = w.call(
+        "GetWorkflowExecutionHistory",
+        execution=w.execution(),
+        history_event_filter_type="HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT",
+    )
+    assert history.names(page.history.events) == ["WorkflowExecutionPaused"]

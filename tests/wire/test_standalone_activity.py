@@ -820,3 +820,19 @@ def test_a_delay_is_changed(job):
 def test_operators_commands_on_unknown_ones(client, rpc, fields):
     with refused("NOT_FOUND", "activity not found for ID: nope", "NotFoundFailure"):
         client(rpc, activity_id="nope", **fields)
+
+
+def test_completing_by_id_what_is_over(job):
+    job.start()
+    job.complete(job.poll_task())
+    with refused("FAILED_PRECONDITION", "invalid transition from Completed", detail="any"):
+        job.call("RespondActivityTaskCompletedById", activity_id=job.id)
+
+
+def test_the_sdk_of_the_worker_is_shown(job):
+    job.start()
+    says = (("client-name", "temporal-python"), ("client-version", "1.35.0"))
+    queue = {"name": job.queue}
+    task = job.call("PollActivityTaskQueue", timeout=10, metadata=says, task_queue=queue)
+    assert task.task_token
+    assert (job.info().sdk_name, job.info().sdk_version) == ("temporal-python", "1.35.0")

@@ -3,6 +3,7 @@
 import uuid
 
 import commands as c
+import history
 import pytest
 from client import payload, payloads, refused, seconds, values_of
 
@@ -519,3 +520,19 @@ def test_payload_bytes_are_kept(w):
     kept = w.events()[0].workflow_execution_started_event_attributes.input.payloads
     assert kept[0].data == binary and kept[0].metadata["x"] == b"\x00\xff"
     assert kept[1].data == b"" and kept[1].metadata["encoding"] == b"binary/null"
+
+
+def test_a_timeout_of_zero_is_shown_as_zero(w):
+    """A client that sets no timeout by a zero gets the zero back, one that does not set it gets none."""
+    w.start(workflow_execution_timeout=seconds(0), workflow_run_timeout=seconds(0))
+    started = history.attributes(w.events()[0])
+    assert started.HasField("workflow_execution_timeout")
+    assert started.HasField("workflow_run_timeout")
+    config = w.describe().execution_config
+    assert config.HasField("workflow_execution_timeout")
+    assert config.workflow_run_timeout.seconds == 0
+
+
+def test_an_empty_memo_is_none(w):
+    w.start(memo={"fields": {}})
+    assert not history.attributes(w.events()[0]).HasField("memo")

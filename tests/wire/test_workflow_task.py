@@ -1,5 +1,7 @@
 """The life of a workflow task: events, attempts, transient tasks, timeouts, heartbeats."""
 
+import json
+
 import commands as c
 import history
 from client import eventually, payload, payloads, refused, seconds, value_of
@@ -525,3 +527,19 @@ def test_failure_payloads_of_a_failed_task_are_kept(w):
     assert failed.cause.message == "inner" and failed.stack_trace == "st"
     assert failed.application_failure_info.details.payloads[0].data == b"1"
     assert failed.encoded_attributes.data == b'"e"'
+
+
+def test_the_build_of_a_worker_is_in_the_events(w):
+    """That of a worker that says one without being versioned."""
+    build = {"build_id": "b1", "use_versioning": False}
+    w.start()
+    task = w.poll(worker_version_capabilities=build)
+    w.complete(task, worker_version_stamp=build)
+    events = {history.event_name(event): history.attributes(event) for event in w.events()}
+    for name in ("WorkflowTaskStarted", "WorkflowTaskCompleted"):
+        assert events[name].worker_version.build_id == "b1", name
+    info = w.describe().workflow_execution_info
+    assert info.most_recent_worker_version_stamp.build_id == "b1"
+    assert info.auto_reset_points.points[0].build_id == "b1"
+    builds = info.search_attributes.indexed_fields["BuildIds"].data
+    assert json.loads(builds) == ["unversioned", "unversioned:b1"]

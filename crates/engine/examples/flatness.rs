@@ -299,6 +299,7 @@ impl Bench {
                 identity: "worker".to_owned(),
                 version: None,
                 directive: None,
+                sdk: Default::default(),
             });
         let Some(claim) = claim else { return };
         let task = match self.step(Input::StartActivityTask(claim)) {

@@ -50,6 +50,8 @@ impl State {
                 }
                 core.worker_identity.clone_from(&started.identity);
                 core.claim.clone_from(&started.request_id);
+                core.sdk_name.clone_from(&started.sdk_name);
+                core.sdk_version.clone_from(&started.sdk_version);
                 self.offered = false;
             }
             ChangeKind::Heartbeat(heartbeat) => {

@@ -129,6 +129,8 @@ fn info(state: &State, shown: Shown, now: Timestamp) -> ActivityExecutionInfo {
         total_heartbeat_count: core.heartbeat_count,
         start_delay: options.start_delay,
         execution_time: Some(state.first_dispatch_time().to_proto()),
+        sdk_name: core.sdk_name.clone(),
+        sdk_version: core.sdk_version.clone(),
         ..ActivityExecutionInfo::default()
     }
 }

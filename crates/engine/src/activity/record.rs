@@ -98,6 +98,12 @@ pub struct Started {
     /// The claim.
     #[prost(string, tag = "2")]
     pub request_id: String,
+    /// The name of the worker's SDK, as it says.
+    #[prost(string, tag = "3")]
+    pub sdk_name: String,
+    /// Its version.
+    #[prost(string, tag = "4")]
+    pub sdk_version: String,
 }
 
 /// See [`ChangeKind::Heartbeat`].

@@ -137,6 +137,12 @@ pub struct Core {
     /// It is to be deleted as soon as it is closed.
     #[prost(bool, tag = "35")]
     pub deleting: bool,
+    /// The SDK of the worker that had the last attempt, as it says.
+    #[prost(string, tag = "36")]
+    pub sdk_name: String,
+    /// Its version.
+    #[prost(string, tag = "37")]
+    pub sdk_version: String,
 }
 
 /// A reset that waits until the attempt at hand ends.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use proto::temporal::api::common::v1::WorkerVersionCapabilities;
 use proto::temporal::api::deployment::v1::WorkerDeploymentOptions;
 
 use super::{POLLER_TTL, nanos};
@@ -22,6 +23,8 @@ pub struct Poller<'a> {
     pub max_tasks_per_second: Option<f64>,
     /// Its deployment, if it is versioned.
     pub deployment_options: Option<&'a WorkerDeploymentOptions>,
+    /// What it says of its build in the older way.
+    pub version_capabilities: Option<&'a WorkerVersionCapabilities>,
 }
 
 /// A poller as DescribeTaskQueue lists it.
@@ -35,6 +38,8 @@ pub struct PollerInfo {
     pub rate_per_second: f64,
     /// Its deployment, if it is versioned.
     pub deployment_options: Option<WorkerDeploymentOptions>,
+    /// What it says of its build in the older way.
+    pub version_capabilities: Option<WorkerVersionCapabilities>,
 }
 
 /// The pollers of late.
@@ -53,6 +58,9 @@ impl Pollers {
         if let Some(known) = self.by_identity.get_mut(poller.identity) {
             known.last_access_ns = now_ns;
             known.rate_per_second = rate_per_second;
+            if known.version_capabilities.as_ref() != poller.version_capabilities {
+                known.version_capabilities = poller.version_capabilities.cloned();
+            }
             if known.deployment_options.as_ref() != poller.deployment_options {
                 known.deployment_options = poller.deployment_options.cloned();
             }
@@ -64,6 +72,7 @@ impl Pollers {
             last_access_ns: now_ns,
             rate_per_second,
             deployment_options: poller.deployment_options.cloned(),
+            version_capabilities: poller.version_capabilities.cloned(),
         };
         self.by_identity.insert(info.identity.clone(), info);
     }

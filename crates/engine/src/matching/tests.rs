@@ -382,6 +382,7 @@ fn pollers_are_listed_for_five_minutes() {
         identity: "b",
         max_tasks_per_second: Some(5.0),
         deployment_options: Some(&options),
+        version_capabilities: None,
     };
     queue.poll("b", versioned, 10 * SECOND);
     let shown = |queue: &Queue, second: i64| -> Vec<(String, i64, f64)> {

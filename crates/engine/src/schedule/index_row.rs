@@ -115,10 +115,10 @@ pub fn list_info(memo: &Memo) -> Option<ScheduleListInfo> {
     ScheduleListInfo::decode(memo.fields.get(INFO)?.data.clone()).ok()
 }
 
-/// A row's memo as its client gave it.
-pub fn shown_memo(mut memo: Memo) -> Option<Memo> {
+/// A row's memo as its client gave it; none is an empty one.
+pub fn shown_memo(mut memo: Memo) -> Memo {
     memo.fields.remove(INFO);
-    (!memo.fields.is_empty()).then_some(memo)
+    memo
 }
 
 /// A row's search attributes as its client gave them.

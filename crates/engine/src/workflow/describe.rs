@@ -202,7 +202,7 @@ fn pending_activity(activity: &Activity, now: Timestamp) -> PendingActivityInfo 
         state: state as i32,
         heartbeat_details: activity.heartbeat_details.as_deref().cloned(),
         last_heartbeat_time: activity.heartbeat_time.map(Timestamp::to_proto),
-        last_started_time: activity.last_started_time.map(Timestamp::to_proto),
+        last_started_time: activity.started.as_ref().map(|s| s.time.to_proto()),
         attempt: activity.attempt,
         maximum_attempts: activity
             .retry_policy()
@@ -211,7 +211,7 @@ fn pending_activity(activity: &Activity, now: Timestamp) -> PendingActivityInfo 
         expiration_time: activity.expires_at().map(Timestamp::to_proto),
         last_failure: activity.last_failure.as_deref().cloned(),
         last_worker_identity: activity.last_identity.to_string(),
-        current_retry_interval: interval.filter(|_| activity.attempt > 1).map(wire),
+        current_retry_interval: interval.filter(|_| backing_off).map(wire),
         last_attempt_complete_time: activity.last_ended_time.map(Timestamp::to_proto),
         next_attempt_schedule_time: backing_off.then(|| activity.scheduled_time.to_proto()),
         priority: activity.scheduled.priority.clone(),

@@ -100,17 +100,17 @@ pub(crate) fn attribute_type(namespace: &Namespace, name: &str) -> Option<Search
 pub(crate) fn search_attributes(state: &State) -> SearchAttributes {
     let mut all = SearchAttributes::clone(&state.core.search_attributes);
     let behavior = versioning_attributes(state, &mut all);
+    let mut builds = Vec::new();
     if behavior == Behavior::Pinned {
-        let version = pinned_version(state);
-        let builds = Value::KeywordList(vec![format!("pinned:{version}")]);
-        all.indexed_fields
-            .insert("BuildIds".to_owned(), builds.to_payload());
+        builds.push(format!("pinned:{}", pinned_version(state)));
     } else if behavior == Behavior::Unspecified && state.core.previous_started_event_id > 0 {
-        let mut builds = vec!["unversioned".to_owned()];
-        let stamp = state.core.worker_version.as_deref();
-        if let Some(build_id) = stamp.map(|s| &s.build_id).filter(|id| !id.is_empty()) {
-            builds.push(format!("unversioned:{build_id}"));
-        }
+        builds.push("unversioned".to_owned());
+    }
+    let stamp = state.core.worker_version.as_deref();
+    if let Some(build_id) = stamp.map(|s| &s.build_id).filter(|id| !id.is_empty()) {
+        builds.push(format!("unversioned:{build_id}"));
+    }
+    if !builds.is_empty() {
         let payload: Payload = Value::KeywordList(builds).to_payload();
         all.indexed_fields.insert("BuildIds".to_owned(), payload);
     }

@@ -157,6 +157,8 @@ pub struct StartActivityTask {
     pub version: Option<Version>,
     /// Of the offer; not looked at when there is none.
     pub directive: Option<Directive>,
+    /// Name and version of the worker's SDK, as it says.
+    pub sdk: (String, String),
 }
 
 /// A completed workflow task.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use proto::temporal::api::common::v1::{Link, TimeSkippingStatePropagation};
+use proto::temporal::api::common::v1::{Link, Memo, TimeSkippingStatePropagation};
 use proto::temporal::api::enums::v1::{EventType, TaskQueueKind};
 use proto::temporal::api::history::v1::history_event::Attributes;
 use proto::temporal::api::history::v1::{HistoryEvent, WorkflowExecutionStartedEventAttributes};
@@ -96,6 +96,11 @@ pub(crate) fn run_timeout(run: Duration, execution: Duration) -> Duration {
         (false, true) => run,
         (false, false) => run.min(execution),
     }
+}
+
+/// A memo as events show it: an empty one is none.
+pub(crate) fn shown_memo(memo: Option<Memo>) -> Option<Memo> {
+    memo.filter(|memo| !memo.fields.is_empty())
 }
 
 /// Workflow task timeout as it takes effect.

@@ -270,7 +270,7 @@ fn pollers(described: &QueueDescription) -> Vec<PollerInfo> {
         identity: poller.identity.clone(),
         rate_per_second: poller.rate_per_second,
         deployment_options: poller.deployment_options.clone(),
-        ..Default::default()
+        worker_version_capabilities: poller.version_capabilities.clone(),
     };
     described.pollers.iter().map(shown).collect()
 }

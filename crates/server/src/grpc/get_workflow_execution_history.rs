@@ -1,9 +1,12 @@
 //! GetWorkflowExecutionHistory: pages, the wait for new events, and the wait for the close event
 //! (behaviour, section 4.9).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use engine::Namespace;
+use prost::Message;
 use proto::temporal::api::enums::v1::{EventType, HistoryEventFilterType};
 use proto::temporal::api::failure::v1::Failure;
 use proto::temporal::api::history::v1::history_event::Attributes;
@@ -14,6 +17,7 @@ use proto::temporal::api::workflowservice::v1::{
     GetWorkflowExecutionHistoryRequest, GetWorkflowExecutionHistoryResponse,
 };
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::call::{Metadata, NamespaceCall};
 use super::history_page::{Kind, cursor, page_size, token};
@@ -94,13 +98,22 @@ async fn close_event(
     let workflow_id = execution.workflow_id;
     let run_id = from.map(|from| from.run_id).or(execution.run_id);
     // The token of a first answer pins the run, so a wait stays with the run that it began with.
-    let look = |state: &engine::workflow::state::State| (state.run_id, state.core.close.clone());
-    let (run_id, close) = shards
+    let look = |state: &engine::workflow::state::State| {
+        let core = &state.core;
+        (state.run_id, core.close.clone(), core.pause.is_some())
+    };
+    let (run_id, close, paused) = shards
         .read(&namespace, workflow_id.as_str(), run_id, look)
         .await?;
-    // The reference waits here whether or not the client asks for it.
+    // The reference waits here whether or not the client asks for it. Only of a paused run it gives the newest
+    // event, which is what the command line describes such a run with.
     let close = match close {
         Some(close) => Some(close),
+        None if paused && !request.wait_new_event => {
+            newest_event(&server, &namespace, workflow_id, run_id)
+                .await?
+                .map(Arc::new)
+        }
         None => {
             let until = waits_until(&server, &metadata);
             let closed = shards.read_when(
@@ -141,6 +154,31 @@ async fn close_event(
         ..Default::default()
     };
     Ok(response.into())
+}
+
+async fn newest_event(
+    server: &Server,
+    namespace: &Arc<Namespace>,
+    workflow_id: String,
+    run_id: Uuid,
+) -> Result<Option<HistoryEvent>, WireError> {
+    let read = HistoryRequest {
+        run_id: Some(run_id),
+        from: None,
+        page_size: 1,
+        reverse: true,
+        transient: false,
+        wait_until: None,
+    };
+    let page = server
+        .node
+        .shards
+        .history(namespace, workflow_id, read)
+        .await?;
+    let newest = page.fragments.first().cloned().unwrap_or_default();
+    let history = History::decode(newest)
+        .map_err(|error| WireError::internal(format!("stored history: {error}")))?;
+    Ok(history.events.into_iter().next())
 }
 
 /// The close event as clients expect it that do not know that a completed, failed or timed out run

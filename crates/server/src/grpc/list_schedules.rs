@@ -41,7 +41,7 @@ fn entry(row: WorkflowExecutionInfo) -> ScheduleListEntry {
             .unwrap_or(&id)
             .to_owned(),
         info: schedule::list_info(&memo),
-        memo: schedule::shown_memo(memo),
+        memo: Some(schedule::shown_memo(memo)),
         search_attributes: row
             .search_attributes
             .and_then(schedule::shown_search_attributes),

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use engine::search_attributes::{SearchAttributeType, Value};
 use engine::time::Timestamp;
-use engine::visibility::{self, Expr, Field, Options};
+use engine::visibility::{self, Field, FilterError, Options};
 use proto::temporal::api::enums::v1::WorkerStatus;
 use proto::temporal::api::worker::v1::{WorkerHeartbeat, WorkerInfo, WorkerListInfo};
 use proto::temporal::api::workflowservice::v1::{
@@ -26,7 +26,7 @@ pub(super) async fn list(
     let NamespaceCall {
         request, namespace, ..
     } = call;
-    let all = matching(&server, namespace.id, &request.query);
+    let all = matching(&server, namespace.id, &request.query)?;
     // The token is the key of the last worker of the page before.
     let after = &request.next_page_token;
     let rest: Vec<_> = all
@@ -57,7 +57,7 @@ pub(super) async fn count(
     server: Server,
     call: NamespaceCall<CountWorkersRequest>,
 ) -> Result<CountWorkersResponse, WireError> {
-    let all = matching(&server, call.namespace.id, &call.request.query);
+    let all = matching(&server, call.namespace.id, &call.request.query)?;
     Ok(CountWorkersResponse {
         count: i64::try_from(all.len()).unwrap_or(i64::MAX),
     })
@@ -80,21 +80,26 @@ pub(super) async fn describe(
     })
 }
 
-/// The workers that a query lets through, by key. One that makes no sense lets none through.
-fn matching(server: &Frontend, namespace: Uuid, query: &str) -> Vec<WorkerHeartbeat> {
-    let Some(filter) = filter(query) else {
-        return Vec::new();
+/// The workers that a query lets through, by key. One that is no SQL is refused; one that makes no other sense
+/// lets none through.
+fn matching(
+    server: &Frontend,
+    namespace: Uuid,
+    query: &str,
+) -> Result<Vec<WorkerHeartbeat>, WireError> {
+    let filter = match visibility::parse(query, &kind, Options::default()) {
+        Ok(query) => query.filter,
+        Err(FilterError::Malformed { position, near }) => {
+            return Err(WireError::invalid(format!(
+                "malformed query: syntax error at position {position}{near}"
+            )));
+        }
+        Err(_) => return Ok(Vec::new()),
     };
     let mut all = server.worker_heartbeats.all(namespace);
     all.retain(|worker| filter.matches(&|field| value(worker, field)));
     all.sort_by(|a, b| a.worker_instance_key.cmp(&b.worker_instance_key));
-    all
-}
-
-fn filter(query: &str) -> Option<Expr> {
-    visibility::parse(query, &kind, Options::default())
-        .ok()
-        .map(|query| query.filter)
+    Ok(all)
 }
 
 /// What queries may ask for, besides the names that workflows have too.
@@ -174,7 +179,8 @@ mod tests {
             ..Default::default()
         };
         let found = |query: &str| {
-            filter(query).is_some_and(|filter| filter.matches(&|field| value(&worker, field)))
+            visibility::parse(query, &kind, Options::default())
+                .is_ok_and(|query| query.filter.matches(&|field| value(&worker, field)))
         };
         for (query, expected) in [
             ("", true),

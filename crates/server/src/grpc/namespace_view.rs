@@ -2,7 +2,7 @@
 
 use engine::limits::Limits;
 use engine::time::wire;
-use proto::temporal::api::enums::v1::{ArchivalState, NamespaceState};
+use proto::temporal::api::enums::v1::{ArchivalState, NamespaceState, ReplicationState};
 use proto::temporal::api::namespace::v1::{
     BadBinaries, NamespaceConfig, NamespaceInfo, namespace_info,
 };
@@ -92,8 +92,29 @@ pub(super) fn replication() -> NamespaceReplicationConfig {
             cluster_name: CLUSTER_NAME.to_owned(),
             ..Default::default()
         }],
-        ..Default::default()
+        state: ReplicationState::Normal.into(),
     }
+}
+
+/// Whether a namespace may be where a request wants it: there is one cluster, and all namespaces are local to it.
+pub(super) fn check_clusters<'a>(
+    active: &'a str,
+    clusters: impl IntoIterator<Item = &'a ClusterReplicationConfig>,
+) -> Result<(), WireError> {
+    let clusters: Vec<&str> = clusters
+        .into_iter()
+        .map(|cluster| cluster.cluster_name.as_str())
+        .collect();
+    let mut named = clusters
+        .iter()
+        .chain((!active.is_empty()).then_some(&active));
+    if let Some(name) = named.find(|name| **name != CLUSTER_NAME) {
+        return Err(WireError::invalid(format!("Invalid cluster name: {name}")));
+    }
+    if clusters.len() > 1 {
+        return Err(WireError::invalid("Invalid local namespace clusters"));
+    }
+    Ok(())
 }
 
 /// The whole description.

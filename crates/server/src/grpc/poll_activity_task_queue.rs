@@ -32,14 +32,13 @@ pub(super) async fn handle(
         .task_queue_metadata
         .and_then(|metadata| metadata.max_tasks_per_second);
     poll.worker_instance_key = request.worker_instance_key;
-    let capabilities = request.worker_version_capabilities.as_ref();
     let kind = TaskQueueType::Activity;
     deployment::join(
         &server,
         namespace.id,
         &mut poll,
         request.deployment_options,
-        capabilities,
+        request.worker_version_capabilities,
         kind,
     )
     .await?;

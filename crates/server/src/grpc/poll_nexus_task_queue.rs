@@ -32,14 +32,13 @@ pub(super) async fn handle(
         return Ok(PollNexusTaskQueueResponse::default());
     };
     poll.worker_instance_key = request.worker_instance_key;
-    let capabilities = request.worker_version_capabilities.as_ref();
     let kind = TaskQueueType::Nexus;
     deployment::join(
         &server,
         namespace.id,
         &mut poll,
         request.deployment_options,
-        capabilities,
+        request.worker_version_capabilities,
         kind,
     )
     .await?;

@@ -36,14 +36,13 @@ pub(super) async fn handle(
         return Ok(Reply::default());
     };
     poll.worker_instance_key = request.worker_instance_key;
-    let capabilities = request.worker_version_capabilities.as_ref();
     let kind = TaskQueueType::Workflow;
     deployment::join(
         &server,
         namespace.id,
         &mut poll,
         request.deployment_options,
-        capabilities,
+        request.worker_version_capabilities,
         kind,
     )
     .await?;
@@ -78,8 +77,13 @@ pub(super) fn poll(
         worker_instance_key: String::new(),
         max_tasks_per_second: None,
         deployment_options: None,
+        version_capabilities: None,
         version: None,
         build: None,
+        sdk: (
+            metadata.client_name.clone(),
+            metadata.client_version.clone(),
+        ),
         until: now + hold,
     }))
 }

@@ -5,10 +5,12 @@ use std::time::Duration;
 use prost::Message;
 use proto::temporal::api::workflowservice::v1::{QueryWorkflowRequest, QueryWorkflowResponse};
 use tokio::time::Instant;
+use tonic::Code;
 
 use super::call::NamespaceCall;
 use super::{Server, validate};
 use crate::error::WireError;
+use crate::shard::CallError;
 
 /// How long a query waits for a client that gives no deadline.
 const WAIT_DEFAULT: Duration = Duration::from_secs(30);
@@ -34,5 +36,11 @@ pub(super) async fn handle(
     let deadline = metadata
         .deadline
         .unwrap_or_else(|| Instant::now() + WAIT_DEFAULT);
-    Ok(server.node.query(&namespace, request, deadline).await?)
+    match server.node.query(&namespace, request, deadline).await {
+        Err(CallError::DeadlineExceeded) => Err(WireError::new(
+            Code::DeadlineExceeded,
+            "query timed out before a worker could process it",
+        )),
+        answer => Ok(answer?),
+    }
 }

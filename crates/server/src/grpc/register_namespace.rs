@@ -5,7 +5,7 @@ use proto::temporal::api::workflowservice::v1::{
 };
 
 use super::call::Call;
-use super::namespace_view::{required, retention_s};
+use super::namespace_view::{check_clusters, required, retention_s};
 use super::{Server, validate};
 use crate::error::WireError;
 use crate::namespaces::Record;
@@ -27,6 +27,7 @@ pub(super) async fn handle(
         "Namespace length exceeds limit.",
     )?;
     let retention_s = retention_s(request.workflow_execution_retention_period.as_ref())?;
+    check_clusters(&request.active_cluster_name, &request.clusters)?;
     let record = Record {
         name: request.namespace,
         description: request.description,

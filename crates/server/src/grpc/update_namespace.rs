@@ -6,7 +6,7 @@ use proto::temporal::api::workflowservice::v1::{UpdateNamespaceRequest, UpdateNa
 
 use super::Server;
 use super::call::Call;
-use super::namespace_view::{config, info, replication, required, retention_s};
+use super::namespace_view::{check_clusters, config, info, replication, required, retention_s};
 use crate::error::WireError;
 use crate::namespaces::Record;
 
@@ -36,12 +36,10 @@ pub(super) async fn handle(
         .namespaces
         .change(name, |record| *record = changed)
         .await?;
-    let mut replication_config = replication();
-    replication_config.set_state(ReplicationState::Normal);
     Ok(UpdateNamespaceResponse {
         namespace_info: Some(info(&entry.record, &server.limits)),
         config: Some(config(&entry.record)),
-        replication_config: Some(replication_config),
+        replication_config: Some(replication()),
         ..Default::default()
     })
 }
@@ -79,6 +77,14 @@ fn apply(
                  current: {count}, max: {BAD_BINARIES_MAX}"
             )));
         }
+    }
+    if let Some(wanted) = &request.replication_config {
+        if wanted.state() == ReplicationState::Handover {
+            return Err(WireError::invalid(
+                "Handover can only be set for global namespace",
+            ));
+        }
+        check_clusters(&wanted.active_cluster_name, &wanted.clusters)?;
     }
     let checksum = &request.delete_bad_binary;
     if !checksum.is_empty() && record.bad_binaries.remove(checksum).is_none() {

@@ -25,7 +25,7 @@ use engine::matching::{
 };
 use engine::workflow::transition::{ActivityTaskOffer, Priority, WorkflowTaskOffer};
 use hashbrown::{Equivalent, HashMap};
-use proto::temporal::api::common::v1::WorkerVersionStamp;
+use proto::temporal::api::common::v1::{WorkerVersionCapabilities, WorkerVersionStamp};
 use proto::temporal::api::deployment::v1::WorkerDeploymentOptions;
 use proto::temporal::api::enums::v1::{TaskQueueType, VersioningBehavior};
 use proto::temporal::api::taskqueue::v1::TaskQueueConfig;
@@ -119,10 +119,14 @@ pub struct Poll {
     pub max_tasks_per_second: Option<f64>,
     /// Its deployment, if it says one.
     pub deployment_options: Option<WorkerDeploymentOptions>,
+    /// What it says of its build in the older way.
+    pub version_capabilities: Option<WorkerVersionCapabilities>,
     /// Its version, if it is versioned.
     pub version: Option<Version>,
     /// Its build, if it has no version.
     pub build: Option<WorkerVersionStamp>,
+    /// Name and version of its SDK, as it says.
+    pub sdk: (String, String),
     /// Answer before then.
     pub until: Instant,
 }

@@ -200,6 +200,7 @@ impl Queue {
                 identity: &poll.identity,
                 max_tasks_per_second: poll.max_tasks_per_second,
                 deployment_options: poll.deployment_options.as_ref(),
+                version_capabilities: poll.version_capabilities.as_ref(),
             };
             if let Some(offer) = inner.matcher.poll(waiter, poller, now_ns) {
                 return Some(self.delivery(offer));

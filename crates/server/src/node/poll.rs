@@ -44,8 +44,10 @@ impl From<Poll> for matching::Poll {
             worker_instance_key: String::new(),
             max_tasks_per_second: None,
             deployment_options: None,
+            version_capabilities: None,
             version: None,
             build: None,
+            sdk: Default::default(),
             until: poll.until,
         }
     }
@@ -222,6 +224,7 @@ impl Node {
             identity: poll.identity.clone(),
             version: poll.version.clone(),
             directive: Some(task.directive.as_deref().cloned().unwrap_or_default()),
+            sdk: poll.sdk.clone(),
         };
         let claim: execution::Input = match Kind::of(task.key.kind) {
             Some(Kind::Activity) => activity::Input::StartActivityTask(claim).into(),

@@ -2,6 +2,7 @@
 //! task of its own: to the worker that has the run cached, and when that is silent, to any.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use engine::Namespace;
@@ -45,13 +46,14 @@ pub(crate) async fn query(
             .clock
             .now()
             .after(deadline.saturating_duration_since(Instant::now())),
+        direct: AtomicBool::new(false),
     };
     let mut answer = std::pin::pin!(asked.ask());
     let early = deadline.checked_sub(NO_POLLER_MARGIN).unwrap_or(deadline);
     if let Ok(answer) = timeout_at(early, &mut answer).await {
         return answer;
     }
-    if !asked.has_recent_poller().await? {
+    if asked.direct.load(Ordering::Relaxed) && !asked.has_recent_poller().await? {
         return Err(CallError::Rejected(Rejection::FailedPrecondition(
             NO_POLLER.to_owned(),
         )));
@@ -70,6 +72,8 @@ struct Asked<'a> {
     query: WorkflowQuery,
     reject_condition: i32,
     deadline: Timestamp,
+    /// No workflow task brings it to a worker: it has a task of its own.
+    direct: AtomicBool,
 }
 
 impl Asked<'_> {
@@ -105,6 +109,7 @@ impl Asked<'_> {
                     sticky,
                     directive,
                 } => {
+                    self.direct.store(true, Ordering::Relaxed);
                     return self
                         .ask_directly(run_id, &task_queue, sticky.as_deref(), directive)
                         .await;

@@ -14,7 +14,7 @@ use super::step::Step;
 use crate::rejection::Rejection;
 use crate::time::{Timestamp, duration};
 
-fn precondition(message: impl Into<String>) -> Rejection {
+pub(super) fn precondition(message: impl Into<String>) -> Rejection {
     Rejection::FailedPrecondition(message.into())
 }
 

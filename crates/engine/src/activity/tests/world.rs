@@ -168,6 +168,7 @@ impl World {
             identity: "worker".to_owned(),
             version: None,
             directive: None,
+            sdk: Default::default(),
         }));
         if let Some(Ok(Reply::ActivityTask(task))) = &outcome.reply {
             // The same claim twice is the same task.

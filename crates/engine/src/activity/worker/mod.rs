@@ -6,6 +6,7 @@ pub(super) mod failed;
 pub(super) mod heartbeat;
 pub(super) mod task_started;
 
+use super::client::precondition;
 use super::state::{State, Status};
 use crate::rejection::Rejection;
 use crate::workflow::input::ActivityTarget;
@@ -29,10 +30,13 @@ fn resolve(state: &State, target: &ActivityTarget) -> Result<(), Rejection> {
     if held { Ok(()) } else { Err(not_found(state)) }
 }
 
-/// As [`resolve`], but by its id an activity that no worker has is found too.
+/// As [`resolve`], but by its id an activity that no worker has is found too, and one that is over says so.
 fn resolve_any(state: &State, target: &ActivityTarget) -> Result<(), Rejection> {
     match (target, state.status()) {
         (ActivityTarget::Id(_), Status::Scheduled | Status::Paused) => Ok(()),
+        (ActivityTarget::Id(_), status) if !status.is_open() => {
+            Err(precondition(format!("invalid transition from {status:?}")))
+        }
         _ => resolve(state, target),
     }
 }

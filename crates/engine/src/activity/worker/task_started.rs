@@ -33,6 +33,8 @@ pub(in crate::activity) fn start(
         step.change(ChangeKind::Started(Started {
             identity: claim.identity,
             request_id: claim.request_id,
+            sdk_name: claim.sdk.0,
+            sdk_version: claim.sdk.1,
         }));
     }
     Ok(Reply::ActivityTask(Box::new(task(step.state))))

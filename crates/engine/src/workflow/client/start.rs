@@ -632,18 +632,17 @@ fn started_attributes(
     now: Timestamp,
     env: Env<'_>,
 ) -> WorkflowExecutionStartedEventAttributes {
-    let execution_timeout = duration(request.workflow_execution_timeout.as_ref());
-    let run_timeout = open::run_timeout(
-        duration(request.workflow_run_timeout.as_ref()),
-        execution_timeout,
-    );
+    let run = request.workflow_run_timeout;
+    let execution = request.workflow_execution_timeout;
+    let execution_timeout = duration(execution.as_ref());
+    let run_timeout = open::run_timeout(duration(run.as_ref()), execution_timeout);
     let task_timeout = open::task_timeout(
         duration(request.workflow_task_timeout.as_ref()),
         run_timeout,
         env.limits,
     );
-    // A child's unset run timeout shows as an explicit zero, a direct start's stays absent (behaviour, 4.1).
-    let shown = |span: Duration| (child.is_some() || !span.is_zero()).then(|| wire(span));
+    // What is not set stays absent, and a zero stays a zero. A child's run timeout is always there (behaviour, 4.1).
+    let shown = |asked: bool, span: Duration| (asked || !span.is_zero()).then(|| wire(span));
     let initiator = if request.cron_schedule.is_empty() {
         ContinueAsNewInitiator::Unspecified
     } else {
@@ -659,8 +658,8 @@ fn started_attributes(
         parent_initiated_event_id: parent.map_or(0, |p| p.initiated_event_id),
         task_queue: request.task_queue.map(|q| open::normal_queue(&q.name)),
         input: request.input,
-        workflow_execution_timeout: (!execution_timeout.is_zero()).then(|| wire(execution_timeout)),
-        workflow_run_timeout: shown(run_timeout),
+        workflow_execution_timeout: shown(execution.is_some(), execution_timeout),
+        workflow_run_timeout: shown(child.is_some() || run.is_some(), run_timeout),
         workflow_task_timeout: Some(wire(task_timeout)),
         initiator: initiator as i32,
         continued_failure: request.continued_failure,
@@ -674,7 +673,7 @@ fn started_attributes(
             .then(|| now.after(execution_timeout).after(backoff).to_proto()),
         cron_schedule: request.cron_schedule,
         first_workflow_task_backoff: Some(wire(backoff)),
-        memo: request.memo,
+        memo: open::shown_memo(request.memo),
         search_attributes: request.search_attributes,
         header: request.header,
         workflow_id: request.workflow_id,

@@ -57,7 +57,7 @@ pub(super) fn carry_out(
                 failure: a.failure.clone(),
                 last_completion_result: a.last_completion_result.clone(),
                 header: a.header.clone(),
-                memo: a.memo.clone(),
+                memo: open::shown_memo(a.memo.clone()),
                 search_attributes: a.search_attributes.clone(),
                 inherit_build_id: a.inherit_build_id,
                 initial_versioning_behavior: a.initial_versioning_behavior,

@@ -12,7 +12,7 @@ use super::schedule_activity::check_priority;
 use super::{BadCommand, Context, check_blob, size};
 use crate::deployment::{normalised, validate_override_form};
 use crate::time::{duration, is_negative, wire};
-use crate::workflow::open::{self, normal_queue};
+use crate::workflow::open::{self, normal_queue, shown_memo};
 use crate::workflow::step::{Extras, Step};
 use crate::workflow::time_skipping;
 use crate::{cron, retry};
@@ -196,7 +196,7 @@ fn initiated(
         retry_policy,
         cron_schedule: a.cron_schedule,
         header: a.header,
-        memo: a.memo,
+        memo: shown_memo(a.memo),
         search_attributes,
         inherit_build_id: a.inherit_build_id,
         priority: a.priority,

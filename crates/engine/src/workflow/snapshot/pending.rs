@@ -101,8 +101,6 @@ pub(super) struct ActivityEntry {
     last_identity: String,
     #[prost(sfixed64, optional, tag = "12")]
     last_ended_time: Option<i64>,
-    #[prost(sfixed64, optional, tag = "13")]
-    last_started_time: Option<i64>,
     #[prost(int64, tag = "14")]
     cancel_requested_event_id: i64,
     #[prost(bool, tag = "15")]
@@ -202,7 +200,6 @@ impl ActivityEntry {
             last_failure: activity.last_failure.as_deref().cloned(),
             last_identity: activity.last_identity.to_string(),
             last_ended_time: activity.last_ended_time.map(|at| at.0),
-            last_started_time: activity.last_started_time.map(|at| at.0),
             cancel_requested_event_id: activity.cancel_requested_event_id,
             closing: activity.closing,
             pause: activity.pause.as_deref().map(PauseFields::of),
@@ -237,7 +234,6 @@ impl ActivityEntry {
             last_failure: self.last_failure.map(Arc::new),
             last_identity: self.last_identity.into(),
             last_ended_time: self.last_ended_time.map(Timestamp),
-            last_started_time: self.last_started_time.map(Timestamp),
             cancel_requested_event_id: self.cancel_requested_event_id,
             closing: self.closing,
             pause: self.pause.map(|pause| Arc::new(pause.into_pause())),

@@ -36,8 +36,6 @@ pub struct Activity {
     pub last_identity: Arc<str>,
     /// When the previous attempt ended.
     pub last_ended_time: Option<Timestamp>,
-    /// When an attempt last started.
-    pub last_started_time: Option<Timestamp>,
     /// The ACTIVITY_TASK_CANCEL_REQUESTED event, 0 if none.
     pub cancel_requested_event_id: EventId,
     /// Its close waits in the buffer: nothing more can happen to it.
@@ -121,7 +119,6 @@ impl PartialEq for Activity {
             && self.last_failure == other.last_failure
             && self.last_identity == other.last_identity
             && self.last_ended_time == other.last_ended_time
-            && self.last_started_time == other.last_started_time
             && self.cancel_requested_event_id == other.cancel_requested_event_id
             && self.closing == other.closing
             && self.pause == other.pause

@@ -301,7 +301,6 @@ impl State {
             last_failure: None,
             last_identity: "".into(),
             last_ended_time: None,
-            last_started_time: None,
             cancel_requested_event_id: 0,
             closing: false,
             pause: None,

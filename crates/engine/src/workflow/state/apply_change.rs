@@ -59,7 +59,6 @@ impl State {
                 self.activities
                     .update(&started.scheduled_event_id, |activity| {
                         let time = Timestamp(started.time);
-                        activity.last_started_time = Some(time);
                         activity.heartbeat_time = None;
                         activity.started = Some(AttemptStarted {
                             time,

@@ -167,6 +167,7 @@ impl Script {
             identity: "worker".to_owned(),
             version: words.version("version"),
             directive: offer.map(|offer| offer.directive.clone()),
+            sdk: Default::default(),
         }))
     }
 

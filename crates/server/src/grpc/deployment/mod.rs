@@ -98,17 +98,19 @@ pub(super) async fn join(
     namespace: Uuid,
     poll: &mut Poll,
     options: Option<WorkerDeploymentOptions>,
-    capabilities: Option<&WorkerVersionCapabilities>,
+    capabilities: Option<WorkerVersionCapabilities>,
     kind: TaskQueueType,
 ) -> Result<(), WireError> {
-    let version = polled_version(options.as_ref(), capabilities)?;
+    let version = polled_version(options.as_ref(), capabilities.as_ref())?;
     poll.build = capabilities
+        .as_ref()
         .filter(|says| version.is_none() && !says.build_id.is_empty())
         .map(|says| WorkerVersionStamp {
             build_id: says.build_id.clone(),
             use_versioning: says.use_versioning,
         });
     poll.deployment_options = options;
+    poll.version_capabilities = capabilities;
     if let Some(version) = &version
         && !poll.sticky
     {
