@@ -221,7 +221,9 @@ class Plan(JobPlan, SchedulePlan):
         return [("update", {"role": self.role(), "update_id": f"u{self.draw.randint(1, 4)}"})]
 
     def make_reset(self):
-        fields = {"role": self.role(), "request_id": self.request_id(), "reason": "again"}
+        # An id of its own: the reference takes a reset with the id of the run's start for a repeat of that.
+        self.requests += 1
+        fields = {"role": self.role(), "request_id": f"reset-{self.requests}", "reason": "again"}
         # Some of these are boundaries, others are not.
         fields["workflow_task_finish_event_id"] = self.draw.choice([0, 1, 3, 4, 4, 4, 5, 8, 9, 99])
         if self.draw.random() < 0.3:
