@@ -30,6 +30,10 @@ pub(crate) fn all() -> Result<(), String> {
             "not slow and not quirk and not pending",
         ]);
         step("the API's behaviour, on the wire", suite)?;
+        let mut suite = Command::new("tests/cli/run");
+        suite.env("STEADFAST_ADDRESS", server.address());
+        suite.args(["--area", "local,schedule,workflow_end"]);
+        step("the official command line, beside the reference", suite)?;
         let mut suite = Command::new("tests/differential/run");
         suite.env("STEADFAST_ADDRESS", server.address());
         suite.args(["--seeds", "1-12"]);
