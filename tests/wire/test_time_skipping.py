@@ -14,6 +14,7 @@ import pytest
 from temporalio import activity, workflow
 from temporalio.client import WorkflowFailureError
 from temporalio.common import RetryPolicy
+from temporalio.exceptions import TimeoutType
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
@@ -61,6 +62,30 @@ class Parent:
         return await workflow.execute_child_workflow(Approval.run, id=f"child-{uuid.uuid4().hex}")
 
 
+@workflow.defn
+class Sleepy:
+    """Starts an activity that sleeps on the test's clock, and expects heartbeats from it."""
+
+    @workflow.run
+    async def run(self, heartbeat_s: int) -> str:
+        return await workflow.execute_activity_method(
+            Sleeper.sleep,
+            schedule_to_close_timeout=timedelta(hours=1),
+            heartbeat_timeout=timedelta(seconds=heartbeat_s),
+            retry_policy=RetryPolicy(maximum_attempts=1),
+        )
+
+
+class Sleeper:
+    def __init__(self, env):
+        self.env = env
+
+    @activity.defn
+    async def sleep(self) -> str:
+        await self.env.sleep(40)
+        return "slept"
+
+
 attempts = 0
 
 
@@ -88,8 +113,8 @@ async def queue(env):
     async with Worker(
         env.client,
         task_queue=name,
-        workflows=[Approval, Parent],
-        activities=[escalate],
+        workflows=[Approval, Parent, Sleepy],
+        activities=[escalate, Sleeper(env).sleep],
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):
         yield name
@@ -187,3 +212,21 @@ async def test_locks_are_counted(env):
     await service.unlock_time_skipping_with_sleep(request)
     with pytest.raises(RPCError):
         await asyncio.wait_for(service.sleep(request, timeout=timedelta(seconds=1)), timeout=10)
+
+
+async def test_an_activity_may_sleep_on_the_clock(env, queue):
+    handle = await env.client.start_workflow(
+        Sleepy.run, 60, id=f"wf-{uuid.uuid4().hex[:12]}", task_queue=queue
+    )
+    before = await env.get_current_time()
+    assert await handle.result() == "slept"
+    assert await env.get_current_time() - before >= timedelta(seconds=40)
+
+
+async def test_an_activity_that_sleeps_misses_its_heartbeats(env, queue):
+    handle = await env.client.start_workflow(
+        Sleepy.run, 20, id=f"wf-{uuid.uuid4().hex[:12]}", task_queue=queue
+    )
+    with pytest.raises(WorkflowFailureError) as caught:
+        await handle.result()
+    assert caught.value.cause.cause.type == TimeoutType.HEARTBEAT

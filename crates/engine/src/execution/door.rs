@@ -404,14 +404,14 @@ impl Execution {
         }
     }
 
-    /// Whether somebody is at work for it or should be: a worker, or who takes its messages. If not, only time or
-    /// the outside moves it on.
-    pub fn is_at_work(&self, now: Timestamp) -> bool {
+    /// How many are at work for it or should be: workers, or who takes its messages. If nobody, only time or the
+    /// outside moves it on.
+    pub fn at_work(&self, now: Timestamp) -> usize {
         match self {
-            Self::Workflow(state) => state.is_at_work(now),
-            Self::Activity(state) => state.is_at_work(now),
-            Self::Schedule(state) => !state.is_silent(),
-            Self::NexusOperation(state) => state.is_under_way(),
+            Self::Workflow(state) => state.at_work(now),
+            Self::Activity(state) => state.is_at_work(now).into(),
+            Self::Schedule(state) => (!state.is_silent()).into(),
+            Self::NexusOperation(state) => state.is_under_way().into(),
         }
     }
 

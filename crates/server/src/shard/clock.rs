@@ -17,12 +17,15 @@ pub trait Clock: Send + Sync {
 /// What a shard waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Waits {
-    /// Nothing: somebody is at work, or it is itself.
-    Work,
-    /// The next deadline of an open execution.
-    Time(Timestamp),
-    /// A word from outside.
-    Outside,
+    /// Nothing: it is at work.
+    Itself,
+    /// So many who are at work outside, or who should be; and the next deadline of an open execution.
+    Others {
+        /// Workers, mostly.
+        at_work: usize,
+        /// If there is a deadline.
+        next: Option<Timestamp>,
+    },
 }
 
 /// The clock of the operating system.

@@ -391,14 +391,15 @@ impl Shard {
             && !self.scan.is_under_way()
             && !self.scan.has_found()
             && self.kept.is_empty();
-        if !is_quiet || self.cache.states().any(|state| state.is_at_work(now)) {
-            return Waits::Work;
+        if !is_quiet {
+            return Waits::Itself;
         }
+        let at_work = self.cache.states().map(|state| state.at_work(now)).sum();
         let open = self.cache.states().filter(|state| state.is_open());
         let next = open
             .filter_map(engine::execution::Execution::next_deadline)
             .min();
-        next.map_or(Waits::Outside, Waits::Time)
+        Waits::Others { at_work, next }
     }
 
     /// Puts runs out of memory while there are too many.

@@ -15,7 +15,7 @@ use std::time::Duration;
 use engine::time::Timestamp;
 use tokio::sync::{Notify, oneshot};
 
-use self::state::State;
+use self::state::{Holds, State};
 use crate::shard::{Clock, Shards, SystemClock, Waits};
 use crate::sync::{Mutex, lock};
 
@@ -58,19 +58,26 @@ impl TimeSkipping {
 
     /// Waits until the clock shows a time.
     pub async fn sleep_until(&self, at: Timestamp) {
-        let woken = lock(&self.state).sleep(at, false);
+        let woken = lock(&self.state).sleep(at, Holds::Nothing);
         self.wait(woken).await;
     }
 
-    /// Takes one lock off until the clock shows a time, and waits for that.
+    /// Takes one lock off until the clock shows a time, and waits for that. Without a lock it is somebody at work who
+    /// sleeps, such as an activity: that work does not keep the clock meanwhile.
     ///
     /// # Errors
-    /// There is no lock.
+    /// There is no lock, and nobody at work.
     pub async fn unlock_until(&self, at: Timestamp) -> Result<(), NotLocked> {
         let woken = {
             let mut state = lock(&self.state);
-            state.unlock()?;
-            state.sleep(at, true)
+            let holds = if state.unlock().is_ok() {
+                Holds::Lock
+            } else if state.is_somebody_at_work() {
+                Holds::Work
+            } else {
+                return Err(NotLocked);
+            };
+            state.sleep(at, holds)
         };
         self.wait(woken).await;
         Ok(())

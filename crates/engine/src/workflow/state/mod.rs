@@ -343,21 +343,26 @@ impl State {
         self.next_deadline()
     }
 
-    /// Whether somebody is at work for this run, or should be: a worker, a Nexus handler, or who takes its messages.
-    pub fn is_at_work(&self, now: Timestamp) -> bool {
+    /// How many are at work for this run, or should be: workers, Nexus handlers, who takes its messages.
+    pub fn at_work(&self, now: Timestamp) -> usize {
         let now = self.own_time(now);
         let is_waiting = |activity: &Activity| {
             activity.started.is_none()
                 && (activity.held || activity.pause.is_some() || activity.scheduled_time > now)
         };
         let with_worker = |task: &PendingWorkflowTask| task.started.is_some() || !self.is_paused();
-        let mut activities = self.activities.iter();
-        !self.outbox.is_empty()
-            || self.callbacks.any_ready()
-            || self.is_open()
-                && (self.core.workflow_task.as_ref().is_some_and(with_worker)
-                    || self.nexus_operations.any_ready()
-                    || activities.any(|(_, activity)| !activity.closing && !is_waiting(activity)))
+        let outside =
+            usize::from(!self.outbox.is_empty()) + usize::from(self.callbacks.any_ready());
+        if !self.is_open() {
+            return outside;
+        }
+        let activities = self.activities.iter();
+        outside
+            + usize::from(self.core.workflow_task.as_ref().is_some_and(with_worker))
+            + usize::from(self.nexus_operations.any_ready())
+            + activities
+                .filter(|(_, activity)| !activity.closing && !is_waiting(activity))
+                .count()
     }
 
     /// The priority of this run's own tasks.

@@ -111,7 +111,7 @@ pub(super) fn nothing_is_forgotten(
     let is_asking = operations.any(|(_, operation)| operation.is_under_way());
     let is_calling = callbacks.any(|(_, c)| c.is_to_be_called() && c.asking.under_way);
     let is_busy = !effects.is_empty() || is_calling || state.is_open() && (is_started || is_asking);
-    if is_busy != state.is_at_work(now) {
+    if is_busy != (state.at_work(now) > 0) {
         return Err(format!("busy: {is_busy}, by {} effects", effects.len()));
     }
     if !state.is_open() {
