@@ -70,6 +70,24 @@ test('time waits for an activity, and skips the wait for its next attempt', () =
   );
 });
 
+test('an activity that sleeps by the test\'s clock lets time go on', () => {
+  const napping = async (milliseconds: number) => {
+    await environment.sleep(milliseconds);
+    return 'rested';
+  };
+  return withWorker(
+    async (taskQueue) => {
+      const result = await environment.client.workflow.execute(runActivity, {
+        workflowId: unique('napping'),
+        taskQueue,
+        args: ['napping', { startToCloseTimeout: 2 * DAY }, [DAY]],
+      });
+      assert.equal(result, 'rested');
+    },
+    { napping },
+  );
+});
+
 test('a chain of runs is followed', () =>
   withWorker(async (taskQueue) => {
     const options = { workflowId: unique('countdown'), taskQueue, args: [2] as [number] };
