@@ -18,6 +18,8 @@ use crate::error::WireError;
 pub const RECEIVE_MAX: usize = 4 << 20;
 /// The flag byte and the length before each message.
 const PREFIX: usize = 5;
+/// A reply of fewer bytes fits into a few packets, and is not worth the work of compressing it.
+const COMPRESS_FROM: usize = 4096;
 
 /// Something that can be written as a protobuf message.
 pub trait Encode {
@@ -108,6 +110,26 @@ pub fn frame(message: &impl Encode) -> Bytes {
     // A reply never comes near 4 GiB: pages and tasks are bounded.
     buffer.put_u32(u32::try_from(size).unwrap_or(u32::MAX));
     message.write(&mut buffer);
+    buffer.freeze()
+}
+
+/// A framed reply as a client gets it that compressed its request: with gzip, if that is worth it.
+pub fn compressed(framed: Bytes) -> Bytes {
+    use std::io::Write;
+    if framed.len() < COMPRESS_FROM {
+        return framed;
+    }
+    let room = Vec::with_capacity(framed.len() / 4);
+    let mut encoder = flate2::write::GzEncoder::new(room, flate2::Compression::fast());
+    let written = encoder.write_all(&framed[PREFIX..]);
+    // Writing to memory does not fail; the plain reply would do as well.
+    let Ok(zipped) = written.and_then(|()| encoder.finish()) else {
+        return framed;
+    };
+    let mut buffer = BytesMut::with_capacity(PREFIX + zipped.len());
+    buffer.put_u8(1);
+    buffer.put_u32(u32::try_from(zipped.len()).unwrap_or(u32::MAX));
+    buffer.put_slice(&zipped);
     buffer.freeze()
 }
 
@@ -333,6 +355,22 @@ mod tests {
             framed.extend_from_slice(&zipped);
             let read = read(Full::new(framed.freeze()), Some("gzip")).await;
             assert_eq!(read.is_ok(), fits, "{size}");
+        }
+    }
+
+    #[tokio::test]
+    async fn large_replies_are_compressed() {
+        for (size, smaller) in [(100, false), (100_000, true)] {
+            let reply = StartWorkflowExecutionRequest {
+                workflow_id: "w".repeat(size),
+                ..Default::default()
+            };
+            let framed = frame(&reply);
+            let sent = compressed(framed.clone());
+            assert_eq!(sent.len() < framed.len(), smaller);
+            let message = read(Full::new(sent), Some("gzip")).await.unwrap();
+            let decoded: StartWorkflowExecutionRequest = decode(message).unwrap();
+            assert_eq!(decoded, reply);
         }
     }
 

@@ -64,6 +64,13 @@ pub(super) async fn serve(server: Server, request: Request<Incoming>) -> Respons
     let message = wire::read(body, encoding).await;
     let answer = answer(&server, found, metadata, message).await;
     match counted(&server, found, started, answer).1 {
+        // As the request came: so does the reference.
+        Ok(framed) if encoding == Some("gzip") => {
+            let mut response = success(wire::compressed(framed));
+            let gzip = HeaderValue::from_static("gzip");
+            response.headers_mut().insert("grpc-encoding", gzip);
+            response
+        }
         Ok(framed) => success(framed),
         Err(error) => failure(&error),
     }
