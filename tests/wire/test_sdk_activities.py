@@ -228,6 +228,15 @@ async def test_timeouts(s, timeouts, expected):
     assert cause.type == expected
 
 
+async def test_an_activity_that_nobody_starts(s):
+    """It has waited for a worker all its time, and says so."""
+    options = {"timeouts": {"schedule_to_close_timeout": 1}}
+    async with worker(s, no_remote_activities=True):
+        cause = await cause_of(s.run(OneActivity.run, "sleep_long", [], options))
+    assert isinstance(cause, TimeoutError)
+    assert cause.type == TimeoutType.SCHEDULE_TO_START
+
+
 @pytest.mark.parametrize("started", [True, False])
 async def test_cancel(s, started):
     async with worker(s, max_heartbeat_throttle_interval=timedelta(milliseconds=50)):

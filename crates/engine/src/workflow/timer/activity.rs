@@ -42,16 +42,20 @@ pub(super) fn fire_due(step: &mut Step<'_>) {
     }
 }
 
-/// The overall time-out goes first: with it, nothing else matters any more.
+/// The overall time-out goes first: with it, nothing else matters any more. But an activity that nobody started in
+/// all that time is told to have waited for a worker: users look for one then.
 fn due(activity: &Activity, now: Timestamp) -> Option<Due> {
     let is_due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
-    if is_due(activity.expires_at()) {
+    let end = activity.expires_at();
+    let to_start = activity.schedule_to_start_at();
+    let to_start = to_start.filter(|_| activity.started.is_none());
+    if is_due(to_start) && end.is_none_or(|end| to_start <= Some(end)) {
+        return Some(Due::Timeout(TimeoutType::ScheduleToStart));
+    }
+    if is_due(end) {
         return Some(Due::Timeout(TimeoutType::ScheduleToClose));
     }
     if activity.started.is_none() {
-        if is_due(activity.schedule_to_start_at()) {
-            return Some(Due::Timeout(TimeoutType::ScheduleToStart));
-        }
         let waits = activity.may_start() && !activity.offered && activity.scheduled_time <= now;
         return waits.then_some(Due::Dispatch);
     }
