@@ -220,7 +220,7 @@ def test_token_of_a_task_of_nobody(client, rpc):
     texts = [namespace, f"wf-{uuid.uuid4()}", str(uuid.uuid4())]
     fields = [bytes([tag << 3 | 2, len(text)]) + text.encode() for tag, text in enumerate(texts, 1)]
     token = b"".join(fields) + bytes([4 << 3, 5, 5 << 3, 1, 6 << 3 | 2, 1]) + b"1"
-    with refused("NOT_FOUND"):
+    with refused("NOT_FOUND", detail="NotFoundFailure"):
         client(rpc, task_token=token)
 
 
