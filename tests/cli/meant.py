@@ -6,7 +6,7 @@ and why. What is not here is a bug of ours.
 
 MEANT = [
     (
-        r"activity: activity list .*searchAttributes\.indexedFields",
+        r"(activity: activity|nexus: nexus operation) list .*searchAttributes\.indexedFields",
         r"{'TemporalNamespaceDivision': .*}",
         r"None",
         "the number of the reference's own division is nobody's search attribute",
@@ -48,6 +48,12 @@ MEANT = [
         "what is not served is not claimed",
     ),
     (
+        r"operator: operator namespace describe .*\.(workerPollCompleteOnShutdown|workflowUpdateCallbacks)",
+        r"None",
+        r"True",
+        "served here; the reference has these behind settings",
+    ),
+    (
         r"task_queue: task-queue list-partition .*",
         r".*/_sys/work/.*",
         r".*",
@@ -60,6 +66,12 @@ MEANT = [
         "there are no blocks of task ids; a time that is not known is not given",
     ),
     (
+        r"workflow_start: workflow execute .*--detailed: stdout",
+        r"'taskId: N'",
+        r"''",
+        "the start of a workflow task is written with its end, and has no task id before",
+    ),
+    (
         r"worker: worker deployment update-version-metadata .*: stderr",
         r".*workflow not found for ID: temporal-sys-worker-deployment-version:.*",
         r".*build ID '9' not found in Worker Deployment 'shop'.*",
@@ -67,7 +79,7 @@ MEANT = [
     ),
     (
         r"workflow_batch: workflow terminate -q 'Nonsense = 1' --yes: .*",
-        r"0|''|'Started batch for job ID: #\d+'",
+        r"0|''|'Started batch for job ID: #\d+'|.*Max concurrent batch operations is reached'",
         r"1|''|'Error: .*invalid search attribute: Nonsense'",
         "a batch whose query makes no sense is refused when it is asked for, not forgotten when it runs",
     ),

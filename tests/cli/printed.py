@@ -67,13 +67,19 @@ class Printed:
         return self.text(text, step)
 
     def text(self, text, step):
-        found = (self.word(re.sub(r"\s+", " ", line).strip()) for line in text.splitlines())
+        found = (self.own_names(re.sub(r"\s+", " ", line).strip()) for line in text.splitlines())
+        # Ids in lines that nobody looks at get no number.
         kept = [line for line in found if line and (step.lines is None or re.search(step.lines, line))]
+        kept = [self.word(line) for line in kept]
         return sorted(kept) if step.sorted else kept
 
-    def word(self, text):
+    def own_names(self, text):
         for own, name in self.own.items():
             text = text.replace(own, name)
+        return text
+
+    def word(self, text):
+        text = self.own_names(text)
         text = TIME.sub(lambda at: "TIME" if at[1] in YEARS else at[0], text)
         for pattern, stays in ROUGH:
             text = pattern.sub(stays, text)
