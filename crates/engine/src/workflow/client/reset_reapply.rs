@@ -37,8 +37,9 @@ pub(super) fn reapply(
         };
         let again = match attributes {
             A::WorkflowExecutionSignaledEventAttributes(mut a) if !excluded.signals => {
-                // Two runs may have taken signals of one id.
-                if step.state.request_ids.contains(a.request_id.as_str()) {
+                // Two runs may have taken signals of one id. The same id on a start is another matter.
+                let seen = step.state.request_ids.get(a.request_id.as_str());
+                if seen.is_some_and(|seen| seen.signaled) {
                     a.request_id.clear();
                 }
                 Some(A::WorkflowExecutionSignaledEventAttributes(a))
