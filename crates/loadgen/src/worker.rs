@@ -129,7 +129,7 @@ impl Shared {
     async fn handle_workflow_task(&self, task: PollWorkflowTaskQueueResponse) -> Result<(), Error> {
         let ledger = &self.context.ledger;
         let execution = task.workflow_execution.clone().unwrap_or_default();
-        let (progress, seen_before) = self.progress(&task, &execution).await?;
+        let (mut progress, seen_before) = self.progress(&task, &execution).await?;
         for problem in &progress.problems {
             ledger.anomaly(format!("{}: {problem}", execution.workflow_id));
         }
@@ -155,7 +155,6 @@ impl Shared {
             ledger.saw_signal(&execution.workflow_id, number);
         }
         let updates = updates::answer(&plan, &task.messages).map_err(Error::Unusable)?;
-        let mut progress = progress;
         let before = progress.updates.clone();
         for number in &updates.numbers {
             if !progress.updates.insert(*number) {

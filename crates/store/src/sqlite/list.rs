@@ -178,9 +178,7 @@ impl List {
 
     /// The rows that have none.
     fn without(&self, plan: &Plan<'_>, first: &OrderBy) -> Sql {
-        let [_, rest @ ..] = &self.order.by[..] else {
-            return self.plain(plan);
-        };
+        let rest = self.order.by.get(1..).unwrap_or_default();
         let ties = ties_descend(&self.order.by);
         let mut sql = self.select(plan);
         if first.column == Column::CloseTime {
