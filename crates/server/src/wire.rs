@@ -5,7 +5,7 @@
 //! letter, and history is served as the bytes that are stored, without decoding it.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use http_body::Body;
 use http_body_util::BodyExt;
 use prost::Message;
@@ -16,6 +16,8 @@ use crate::error::WireError;
 
 /// Bytes that a request message may have.
 pub const RECEIVE_MAX: usize = 4 << 20;
+/// How a message is compressed. Made once, like all names of headers that come with every call.
+pub static GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 /// The flag byte and the length before each message.
 const PREFIX: usize = 5;
 /// A reply of fewer bytes fits into a few packets, and is not worth the work of compressing it.
@@ -26,7 +28,7 @@ pub trait Encode {
     /// Bytes of the encoding.
     fn size(&self) -> usize;
     /// Writes the encoding.
-    fn write(&self, buffer: &mut BytesMut);
+    fn write(&self, buffer: &mut Vec<u8>);
 }
 
 impl<M: Message> Encode for M {
@@ -34,7 +36,7 @@ impl<M: Message> Encode for M {
         self.encoded_len()
     }
 
-    fn write(&self, buffer: &mut BytesMut) {
+    fn write(&self, buffer: &mut Vec<u8>) {
         // The buffer grows, so there is always room.
         let _ = self.encode(buffer);
     }
@@ -78,7 +80,7 @@ impl<M: Message> Encode for Reply<M> {
         self.message.encoded_len() + appended
     }
 
-    fn write(&self, buffer: &mut BytesMut) {
+    fn write(&self, buffer: &mut Vec<u8>) {
         let _ = self.message.encode(buffer);
         if let Some((field, parts)) = &self.appended {
             encode_key(*field, WireType::LengthDelimited, buffer);
@@ -97,20 +99,20 @@ fn size_of(parts: &[Bytes]) -> usize {
 
 /// The message without a prefix, for a reply inside another one.
 pub fn encode(message: &impl Encode) -> Bytes {
-    let mut buffer = BytesMut::with_capacity(message.size());
+    let mut buffer = Vec::with_capacity(message.size());
     message.write(&mut buffer);
-    buffer.freeze()
+    buffer.into()
 }
 
 /// The message with its prefix, as it goes over the wire.
 pub fn frame(message: &impl Encode) -> Bytes {
     let size = message.size();
-    let mut buffer = BytesMut::with_capacity(PREFIX + size);
+    let mut buffer = Vec::with_capacity(PREFIX + size);
     buffer.put_u8(0);
     // A reply never comes near 4 GiB: pages and tasks are bounded.
     buffer.put_u32(u32::try_from(size).unwrap_or(u32::MAX));
     message.write(&mut buffer);
-    buffer.freeze()
+    buffer.into()
 }
 
 /// A framed reply as a client gets it that compressed its request: with gzip, if that is worth it.
@@ -141,7 +143,7 @@ pub fn unframe(mut framed: Bytes) -> Bytes {
 
 /// How a request's messages are compressed.
 pub fn encoding(headers: &HeaderMap) -> Option<&str> {
-    headers.get("grpc-encoding")?.to_str().ok()
+    headers.get(&GRPC_ENCODING)?.to_str().ok()
 }
 
 /// Reads the one message of a unary request.

@@ -57,7 +57,7 @@ pub fn row(state: &State, namespace: &Namespace) -> IndexRow {
     let when_closed = |value: i64| if closed { value } else { 0 };
     let start = &core.start.attributes;
     let parent = start.parent_workflow_execution.as_ref();
-    let own = (state.workflow_id.to_string(), state.run_id.to_string());
+    let own = || (state.workflow_id.to_string(), state.run_id.to_string());
     let search_attributes = search_attributes(state);
     let attributes = search_attributes
         .indexed_fields
@@ -82,7 +82,7 @@ pub fn row(state: &State, namespace: &Namespace) -> IndexRow {
         root: start
             .root_workflow_execution
             .as_ref()
-            .map_or(own, |r| (r.workflow_id.clone(), r.run_id.clone())),
+            .map_or_else(own, |r| (r.workflow_id.clone(), r.run_id.clone())),
         memo: core.memo.encode_to_vec().into(),
         search_attributes: search_attributes.encode_to_vec().into(),
         attributes,

@@ -5,7 +5,6 @@ mod workflow_task;
 
 use std::sync::Arc;
 
-use bytes::BytesMut;
 use proto::temporal::api::common::v1::Link;
 use proto::temporal::api::enums::v1::{EventType, TaskQueueKind};
 use proto::temporal::api::history::v1::history_event::Attributes;
@@ -47,7 +46,7 @@ pub(crate) struct Step<'a> {
     pub(crate) row_changed: bool,
     pub(crate) successor: Option<Box<NewRun>>,
     updates: Vec<UpdateNews>,
-    history: BytesMut,
+    history: Vec<u8>,
     event_count: u32,
     changes: Vec<Change>,
     saved: Core,
@@ -85,7 +84,7 @@ impl<'a> Step<'a> {
             row_changed: false,
             successor: None,
             updates: Vec::new(),
-            history: BytesMut::new(),
+            history: Vec::new(),
             event_count: 0,
             changes: Vec::new(),
         }
@@ -126,8 +125,7 @@ impl<'a> Step<'a> {
     pub(crate) fn write_event(&mut self, mut event: HistoryEvent) -> EventId {
         event.event_id = self.state.core.next_event_id;
         event.task_id = self.now.next_task_id();
-        prost::encoding::message::encode(1, &event, &mut self.history);
-        self.event_count += 1;
+        self.append(&event);
         self.effects.extend(withdraw::by_event(&event));
         self.state.apply_event(&event);
         event.event_id
@@ -430,6 +428,14 @@ impl<'a> Step<'a> {
 
     /// The bytes of event 1 of a new run, which `State::create` has folded already.
     pub(crate) fn adopt_first_event(&mut self, event: &HistoryEvent) {
+        self.append(event);
+    }
+
+    fn append(&mut self, event: &HistoryEvent) {
+        if self.history.is_empty() {
+            // As much as most steps need; the record is encoded to its exact size.
+            self.history.reserve(1024);
+        }
         prost::encoding::message::encode(1, event, &mut self.history);
         self.event_count += 1;
     }
@@ -439,7 +445,7 @@ impl<'a> Step<'a> {
             return None;
         }
         Some(Record {
-            history: self.history.split().freeze(),
+            history: std::mem::take(&mut self.history).into(),
             changes: std::mem::take(&mut self.changes),
             time: self.time().0,
         })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::Namespace;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use proto::temporal::api::errordetails::v1::{
     ClientVersionNotSupportedFailure, ServerVersionNotSupportedFailure,
 };
@@ -29,6 +29,12 @@ pub(super) const SUPPORTED_CLIENTS: [(&str, &str); 8] = [
     ("temporal-ui", "<3.0.0"),
 ];
 
+static CLIENT_NAME: HeaderName = HeaderName::from_static("client-name");
+static CLIENT_VERSION: HeaderName = HeaderName::from_static("client-version");
+static GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+static SUPPORTED_FEATURES: HeaderName = HeaderName::from_static("supported-features");
+static SUPPORTED_SERVER_VERSIONS: HeaderName = HeaderName::from_static("supported-server-versions");
+
 /// What the headers of a request say.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Metadata {
@@ -47,19 +53,18 @@ pub(super) struct Metadata {
 impl Metadata {
     /// Reads the headers of a request that arrived at `now`.
     pub(super) fn read(headers: &HeaderMap, now: Instant) -> Self {
-        let text = |name: &str| {
+        let text = |name: &HeaderName| {
             let value = headers.get(name).and_then(|value| value.to_str().ok());
-            value.unwrap_or_default().to_owned()
+            value.unwrap_or_default()
         };
-        let features = text("supported-features");
         Self {
-            client_name: text("client-name"),
-            client_version: text("client-version"),
-            supported_server_versions: text("supported-server-versions"),
-            follows_next_run_id: features
+            client_name: text(&CLIENT_NAME).to_owned(),
+            client_version: text(&CLIENT_VERSION).to_owned(),
+            supported_server_versions: text(&SUPPORTED_SERVER_VERSIONS).to_owned(),
+            follows_next_run_id: text(&SUPPORTED_FEATURES)
                 .split(',')
                 .any(|f| f.trim() == "follows-next-run-id"),
-            deadline: parse_timeout(&text("grpc-timeout")).map(|timeout| now + timeout),
+            deadline: parse_timeout(text(&GRPC_TIMEOUT)).map(|timeout| now + timeout),
         }
     }
 

@@ -7,7 +7,8 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body::{Body, Frame};
 use hyper::body::Incoming;
 use metrics::{Counter, Histogram, Label, counter, histogram};
@@ -24,6 +25,8 @@ use crate::wire;
 const WORKFLOW_SERVICE: &str = "temporal.api.workflowservice.v1.WorkflowService";
 const OPERATOR_SERVICE: &str = "temporal.api.operatorservice.v1.OperatorService";
 const HEALTH_SERVICE: &str = "grpc.health.v1.Health";
+
+static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// Answers one request. All that can go wrong is in the answer.
 pub(super) async fn serve(server: Server, request: Request<Incoming>) -> Response<ReplyBody> {
@@ -68,7 +71,9 @@ pub(super) async fn serve(server: Server, request: Request<Incoming>) -> Respons
         Ok(framed) if encoding == Some("gzip") => {
             let mut response = success(wire::compressed(framed));
             let gzip = HeaderValue::from_static("gzip");
-            response.headers_mut().insert("grpc-encoding", gzip);
+            response
+                .headers_mut()
+                .insert(wire::GRPC_ENCODING.clone(), gzip);
             response
         }
         Ok(framed) => success(framed),
@@ -262,16 +267,15 @@ impl Body for ReplyBody {
 fn response(body: ReplyBody) -> Response<ReplyBody> {
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::OK;
-    response
-        .headers_mut()
-        .insert("content-type", HeaderValue::from_static("application/grpc"));
+    let grpc = HeaderValue::from_static("application/grpc");
+    response.headers_mut().insert(CONTENT_TYPE, grpc);
     response
 }
 
 /// An answer with a message.
 pub(super) fn success(framed: Bytes) -> Response<ReplyBody> {
     let mut trailers = HeaderMap::with_capacity(1);
-    trailers.insert("grpc-status", HeaderValue::from_static("0"));
+    trailers.insert(GRPC_STATUS.clone(), HeaderValue::from_static("0"));
     response(ReplyBody::Unary(Some(framed), Some(trailers)))
 }
 

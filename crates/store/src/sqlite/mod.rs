@@ -8,6 +8,7 @@ mod apply;
 mod checkpoint;
 mod compile;
 mod count;
+mod known;
 mod list;
 mod open;
 mod plan;

@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use super::apply::{self, Failure};
 use super::checkpoint::Checkpointer;
+use super::known::Memory;
 use crate::error::StoreError;
 use crate::model::{Batch, Stats};
 
@@ -145,6 +146,7 @@ pub(super) struct Writer {
     conn: Connection,
     path: PathBuf,
     shards: Shards,
+    memory: Memory,
     checkpointer: Checkpointer,
     counters: Arc<Counters>,
 }
@@ -181,6 +183,7 @@ impl Writer {
             conn,
             path,
             shards: epochs,
+            memory: Memory::default(),
             checkpointer,
             counters,
         })
@@ -318,19 +321,35 @@ impl Writer {
         savepoints: bool,
     ) -> rusqlite::Result<Option<Vec<Verdict>>> {
         let mut shards = self.shards.clone();
+        let outcome = self.try_group(group, &mut shards, savepoints);
+        if matches!(outcome, Ok(Some(_))) {
+            self.shards = shards;
+        } else {
+            self.memory.forget();
+        }
+        outcome
+    }
+
+    fn try_group(
+        &mut self,
+        group: &[Item],
+        shards: &mut Shards,
+        savepoints: bool,
+    ) -> rusqlite::Result<Option<Vec<Verdict>>> {
         let transaction = self
             .conn
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let memory = &mut self.memory;
         let verdicts = group
             .iter()
-            .map(|item| apply_item(&transaction, item, &mut shards, savepoints))
+            .map(|item| apply_item(&transaction, item, shards, memory, savepoints))
             .collect::<rusqlite::Result<Option<Vec<_>>>>()?;
         if verdicts.is_none() {
             transaction.rollback()?;
             return Ok(None);
         }
+        memory.write_counts(&transaction)?;
         transaction.commit()?;
-        self.shards = shards;
         Ok(verdicts)
     }
 
@@ -373,10 +392,11 @@ fn apply_item(
     conn: &Connection,
     item: &Item,
     shards: &mut Shards,
+    memory: &mut Memory,
     savepoints: bool,
 ) -> rusqlite::Result<Option<Verdict>> {
     match item {
-        Item::Commit { batch, .. } => apply_batch(conn, batch, shards, savepoints),
+        Item::Commit { batch, .. } => apply_batch(conn, batch, shards, memory, savepoints),
         Item::OpenEpoch { shard, .. } => open_epoch(conn, *shard, shards).map(Some),
         Item::MetaPut { writes, .. } => meta_put(conn, writes).map(Some),
         Item::SizeMax { .. } | Item::FinishCheckpoint | Item::Close { .. } => {
@@ -414,6 +434,7 @@ fn apply_batch(
     conn: &Connection,
     batch: &Batch,
     shards: &mut Shards,
+    memory: &mut Memory,
     savepoints: bool,
 ) -> rusqlite::Result<Option<Verdict>> {
     if let Some(refusal) = refusal(batch, shards.get(&batch.shard)) {
@@ -426,10 +447,11 @@ fn apply_batch(
     match batch
         .writes
         .iter()
-        .try_for_each(|write| apply::write(conn, write))
+        .try_for_each(|write| apply::write(conn, memory, write))
     {
         Ok(()) => {
             if savepoints {
+                memory.write_counts(conn)?;
                 conn.execute_batch("RELEASE batch")?;
             }
             Ok(Some(Verdict::Done))
@@ -438,6 +460,7 @@ fn apply_batch(
         Err(Failure::Refused(_)) if !savepoints => Ok(None),
         Err(Failure::Refused(refusal)) => {
             conn.execute_batch("ROLLBACK TO batch; RELEASE batch")?;
+            memory.forget();
             refuse_runs(batch, &refusal, shards);
             Ok(Some(Verdict::Refused(refusal)))
         }

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use rusqlite::Connection;
 use steadfast_store::{
-    AttributeValue, Bytes, Filter, NewRecord, Row, SqliteStore, Store, StoreError, Write,
+    AttributeValue, Bytes, Column, Comparison, ExecutionKey, Filter, NewRecord, Row, SqliteStore,
+    Store, StoreError, Value, Write,
 };
 
 use crate::support::*;
@@ -351,6 +352,48 @@ fn one_transaction_takes_all_that_waits_and_one_bad_batch_spoils_none() {
     );
     let found = wait(store.check()).unwrap();
     assert_eq!((found.executions, found.records, found.gaps), (196, 392, 0));
+    assert_eq!(
+        found.orphans, 0,
+        "what was taken back is not counted either"
+    );
+}
+
+/// The writer remembers the runs that it wrote last. For those that it has forgotten since, or that
+/// another process wrote, it has to look.
+#[test]
+fn a_write_to_a_run_of_long_ago_knows_what_is_stored() {
+    const RUNS: u32 = 5000;
+    let folder = Folder::new();
+    let store = folder.open();
+    let shard = Shard::open(&store);
+    let keys: Vec<_> = (1..=RUNS)
+        .map(|number| key(&format!("w{number}"), number.into()))
+        .collect();
+    for keys in keys.chunks(100) {
+        shard.commit(keys.iter().map(|key| begin(key, row(key))).collect());
+    }
+    let close = |key: &ExecutionKey, seq| Write {
+        row: Some(closed(key, 1, 9)),
+        ..append(key, seq)
+    };
+    let (first, last) = (&keys[0], &keys[keys.len() - 1]);
+    for key in [first, last] {
+        shard.try_commit(vec![close(key, 3)]).unwrap_err();
+    }
+    // What was refused to a run holds for the epoch.
+    let shard = Shard::open(&store);
+    for key in [first, last] {
+        shard.commit(vec![close(key, 2)]);
+    }
+    drop(store);
+    let store = folder.open();
+    Shard::open(&store).commit(vec![close(&keys[1], 2), append(first, 3)]);
+    let found = wait(store.check()).unwrap();
+    let records = u64::from(RUNS) + 4;
+    assert_eq!((found.records, found.gaps, found.orphans), (records, 0, 0));
+    let is_open = compare(&Column::Status, Comparison::Eq, Value::Int(1));
+    let open = wait(store.count(NAMESPACE, &is_open, &[])).unwrap();
+    assert_eq!(open, [(vec![], u64::from(RUNS) - 3)]);
 }
 
 #[test]
