@@ -33,6 +33,8 @@ pub struct Limits {
     pub pending_nexus_operations_max: usize,
     /// `system.maxCallbacksPerWorkflow`: completion callbacks of one execution.
     pub callbacks_max: usize,
+    /// `activity.enableCallbacks`: standalone activities may have them too.
+    pub activity_callbacks_enabled: bool,
     /// `component.callbacks.allowedAddresses`: where completion callbacks may go.
     pub callback_addresses: Vec<AllowedAddress>,
     /// `history.maximumSignalsPerExecution`.
@@ -110,6 +112,7 @@ impl Default for Limits {
             pending_cancel_requests_max: 2000,
             pending_nexus_operations_max: 30,
             callbacks_max: 2000,
+            activity_callbacks_enabled: false,
             callback_addresses: Vec::new(),
             signals_per_execution_max: 10_000,
             buffered_events_max: 100,

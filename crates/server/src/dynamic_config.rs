@@ -147,12 +147,19 @@ impl Settings {
             | "nexusoperation.limit.operation.concurrencyperworkflow.max" => {
                 limits.pending_nexus_operations_max = size()?;
             }
-            "system.maxcallbacksperworkflow" => limits.callbacks_max = size()?,
-            "component.callbacks.allowedaddresses" => {
+            "system.maxcallbacksperworkflow" | "callback.maxperexecution" => {
+                limits.callbacks_max = size()?;
+            }
+            "activity.enablecallbacks" => {
+                let enabled = value.as_bool().ok_or_else(|| wrong("true or false"))?;
+                limits.activity_callbacks_enabled = enabled;
+            }
+            "component.callbacks.allowedaddresses" | "callback.allowedaddresses" => {
                 limits.callback_addresses =
                     addresses(value).ok_or_else(|| wrong("a list of {Pattern, AllowInsecure}"))?;
             }
-            "component.nexusoperations.callback.endpoint.template" => {
+            "component.nexusoperations.callback.endpoint.template"
+            | "nexusoperation.callback.endpoint.template" => {
                 let template = value.as_str().ok_or_else(|| wrong("an address"))?;
                 self.callback_url = Some(template.replace("{{.NamespaceName}}", "{namespace}"));
             }
@@ -227,8 +234,21 @@ mod tests {
         assert_eq!(settings.limits.continue_as_new_min_interval, Duration::ZERO);
 
         let addresses = json!([{"Pattern": "*.h:1", "AllowInsecure": true}, {"pattern": "i"}]);
-        let name = "component.callbacks.allowedAddresses";
+        let name = "callback.allowedAddresses";
         settings.set(name, &addresses).unwrap();
+        let of_older_name = &mut Settings::default();
+        of_older_name
+            .set("component.callbacks.allowedAddresses", &addresses)
+            .unwrap();
+        assert_eq!(
+            of_older_name.limits.callback_addresses,
+            settings.limits.callback_addresses
+        );
+        assert!(!settings.limits.activity_callbacks_enabled);
+        settings
+            .set("activity.enableCallbacks", &json!(true))
+            .unwrap();
+        assert!(settings.limits.activity_callbacks_enabled);
         let allowed = |pattern: &str, allow_insecure| AllowedAddress {
             pattern: pattern.into(),
             allow_insecure,

@@ -1,12 +1,15 @@
 //! The fold: what each change means for the state. The same code runs when a step records and when a journal
 //! is read back.
 
+use std::collections::BTreeSet;
+
 use proto::temporal::api::enums::v1::ActivityExecutionStatus;
 use uuid::Uuid;
 
 use super::record::{AttemptEnded, ChangeKind, Closed, Created, OptionsUpdated, Reset};
-use super::state::{Core, PendingReset, State, Status};
+use super::state::{Callback, Core, PendingReset, Phase, State, Status};
 use crate::time::Timestamp;
+use crate::workflow::record::CallbackAttempted;
 
 impl State {
     /// An activity as its first change says.
@@ -16,8 +19,15 @@ impl State {
         created: &Created,
         time: i64,
     ) -> Self {
+        let mut start = created.request.clone().map(Box::new);
+        let callbacks = start.as_deref_mut().map_or_else(Vec::new, |start| {
+            let callbacks = std::mem::take(&mut start.completion_callbacks);
+            let of_start = |callback| Callback::new(callback, &start.request_id, time);
+            callbacks.iter().map(of_start).collect()
+        });
         let core = Core {
-            start: created.request.clone().map(Box::new),
+            start,
+            callbacks,
             namespace: created.namespace.clone(),
             namespace_id: created.namespace_id.clone(),
             schedule_time: time,
@@ -32,6 +42,7 @@ impl State {
             namespace_id: Uuid::from_slice(&created.namespace_id).unwrap_or_default(),
             core,
             offered: false,
+            calling: BTreeSet::new(),
         };
         state.core.dispatch_time = state.first_dispatch_time().0;
         state
@@ -86,7 +97,15 @@ impl State {
             }
             ChangeKind::Reset(reset) => self.reset(reset),
             ChangeKind::OptionsUpdated(updated) => self.options_updated(updated),
-            ChangeKind::Attached(attached) => core.attached.push(attached.clone()),
+            ChangeKind::Attached(attached) => {
+                let mut attached = attached.clone();
+                let callbacks = std::mem::take(&mut attached.callbacks);
+                let known = callbacks.iter();
+                core.callbacks
+                    .extend(known.map(|known| Callback::new(known, &attached.request_id, time)));
+                core.attached.push(attached);
+            }
+            ChangeKind::CallbackAttempted(attempted) => self.callback_attempted(attempted),
             ChangeKind::Deleting(_) => core.deleting = true,
         }
     }
@@ -219,12 +238,34 @@ impl State {
         core.reset = None;
         core.close_time = time;
         core.set_status(status);
+        for callback in &mut core.callbacks {
+            callback.release(time);
+        }
         self.offered = false;
     }
 
-    /// Whether a worker is at work for it or should be. If not, only time or the outside moves it on.
+    fn callback_attempted(&mut self, attempted: &CallbackAttempted) {
+        self.calling.remove(&attempted.index);
+        let index = usize::try_from(attempted.index).unwrap_or(usize::MAX);
+        let Some(callback) = self.core.callbacks.get_mut(index) else {
+            return;
+        };
+        let phase = match (attempted.succeeded, attempted.next_time) {
+            (true, _) => Phase::Succeeded,
+            (false, 0) => Phase::Failed,
+            (false, _) => Phase::Pending,
+        };
+        let failure = attempted.failure.clone();
+        callback.attempted(phase, attempted.ended_time, attempted.next_time, failure);
+    }
+
+    /// Whether a worker is at work for it or should be, or somebody is being told how it ended. If not, only time or
+    /// the outside moves it on.
     pub fn is_at_work(&self, now: Timestamp) -> bool {
-        self.status().has_attempt() || self.is_ready(now)
+        self.status().has_attempt()
+            || self.is_ready(now)
+            || self.has_messages()
+            || !self.calling.is_empty()
     }
 
     /// Whether the attempt that waits is ready.

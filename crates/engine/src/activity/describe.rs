@@ -2,13 +2,15 @@
 
 use bytes::Bytes;
 use prost::Message;
-use proto::temporal::api::activity::v1::ActivityExecutionInfo;
+use proto::temporal::api::activity::v1::{ActivityExecutionInfo, CallbackInfo, callback_info};
+use proto::temporal::api::callback::v1::CallbackInfo as Delivery;
 use proto::temporal::api::common::v1::SearchAttributes;
+use proto::temporal::api::enums::v1::CallbackState;
 use proto::temporal::api::workflowservice::v1::DescribeActivityExecutionResponse;
 use uuid::Uuid;
 
 use super::outcome::outcome;
-use super::state::{State, Status};
+use super::state::{Callback, Phase, State, Status};
 use crate::rejection::Rejection;
 use crate::time::{Timestamp, wire};
 
@@ -64,13 +66,16 @@ pub fn watched(token: &Bytes, run_id: Uuid) -> Result<u64, Rejection> {
 
 /// What a state shows.
 pub fn describe(state: &State, shown: Shown, now: Timestamp) -> DescribeActivityExecutionResponse {
+    let callbacks = state.core.callbacks.iter();
     DescribeActivityExecutionResponse {
         run_id: state.run_id.to_string(),
         info: Some(info(state, shown, now)),
         input: state.start().input.clone().filter(|_| shown.input),
         outcome: outcome(state).filter(|_| shown.outcome),
         long_poll_token: token_of(state),
-        callbacks: Vec::new(),
+        callbacks: callbacks
+            .map(|callback| callback_info(callback, now))
+            .collect(),
     }
 }
 
@@ -132,6 +137,34 @@ fn info(state: &State, shown: Shown, now: Timestamp) -> ActivityExecutionInfo {
         sdk_name: core.sdk_name.clone(),
         sdk_version: core.sdk_version.clone(),
         ..ActivityExecutionInfo::default()
+    }
+}
+
+fn callback_info(callback: &Callback, now: Timestamp) -> CallbackInfo {
+    let time = |nanos: i64| (nanos != 0).then(|| Timestamp(nanos).to_proto());
+    let backing_off = callback.is_to_be_called() && callback.attempt > 0 && callback.due > now.0;
+    let state = match callback.phase() {
+        Phase::Standby => CallbackState::Standby,
+        Phase::Pending if backing_off => CallbackState::BackingOff,
+        Phase::Pending => CallbackState::Scheduled,
+        Phase::Succeeded => CallbackState::Succeeded,
+        Phase::Failed => CallbackState::Failed,
+    };
+    let closed = callback_info::trigger::Variant::ActivityClosed(callback_info::ActivityClosed {});
+    CallbackInfo {
+        trigger: Some(callback_info::Trigger {
+            variant: Some(closed),
+        }),
+        info: Some(Delivery {
+            callback: callback.callback.clone(),
+            registration_time: time(callback.registration_time),
+            state: state.into(),
+            attempt: callback.attempt,
+            last_attempt_complete_time: time(callback.last_complete_time),
+            last_attempt_failure: callback.last_failure.clone(),
+            next_attempt_schedule_time: time(callback.due).filter(|_| backing_off),
+            ..Delivery::default()
+        }),
     }
 }
 

@@ -7,7 +7,9 @@ use proto::temporal::api::workflowservice::v1::{
     UpdateActivityExecutionOptionsRequest,
 };
 
-use crate::workflow::input::{ActivityFailed, ActivityTarget, StartActivityTask};
+use crate::workflow::input::{
+    ActivityFailed, ActivityTarget, CallbackAnswer, PeerAnswer, StartActivityTask,
+};
 
 /// Everything that can happen to an existing standalone activity.
 #[derive(Clone, Debug)]
@@ -36,6 +38,10 @@ pub enum Input {
     Reset(Box<ResetActivityExecutionRequest>),
     /// UpdateActivityExecutionOptions without a workflow.
     UpdateOptions(Box<UpdateActivityExecutionOptionsRequest>),
+    /// What became of a callback to an address elsewhere: which one, attempts before, the answer.
+    CallbackAnswered(u64, i32, CallbackAnswer),
+    /// What another execution answers to a callback.
+    PeerAnswer(u64, PeerAnswer),
     /// Time has passed: whatever is due, fires.
     Deadline,
 }

@@ -1,5 +1,6 @@
 //! Reading a journal back, and the snapshot that shortens it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -33,6 +34,7 @@ fn decode_snapshot(activity_id: Arc<str>, run_id: Uuid, bytes: &Bytes) -> Option
         namespace_id,
         core,
         offered: false,
+        calling: BTreeSet::new(),
     })
 }
 

@@ -8,6 +8,7 @@
 //! One file a verb: `client/` (what clients ask), `worker/` (what workers report), `timer.rs` (what time does).
 
 mod apply;
+mod callback;
 mod client;
 mod describe;
 mod index_row;
@@ -72,6 +73,10 @@ pub(crate) fn handle(
         Input::Unpause(request) => client::unpause::unpause(&mut step, &request),
         Input::Reset(request) => client::reset::reset(&mut step, &request),
         Input::UpdateOptions(request) => client::update_options::update(&mut step, &request),
+        Input::CallbackAnswered(index, attempt, answer) => {
+            callback::called(&mut step, index, attempt, answer)
+        }
+        Input::PeerAnswer(index, answer) => callback::delivered(&mut step, index, answer),
         Input::Deadline => timer::fire(&mut step),
     };
     match reply {

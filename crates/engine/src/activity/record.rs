@@ -4,9 +4,11 @@
 use bytes::Bytes;
 use prost::{Message, Oneof};
 use proto::temporal::api::activity::v1::ActivityOptions;
-use proto::temporal::api::common::v1::{Link, Payloads};
+use proto::temporal::api::common::v1::{Callback, Link, Payloads};
 use proto::temporal::api::failure::v1::Failure;
 use proto::temporal::api::workflowservice::v1::StartActivityExecutionRequest;
+
+use crate::workflow::record::CallbackAttempted;
 
 /// One step's entry in the journal.
 #[derive(Clone, PartialEq, Message)]
@@ -30,7 +32,10 @@ impl Record {
 #[derive(Clone, PartialEq, Message)]
 pub struct Change {
     /// What changed.
-    #[prost(oneof = "ChangeKind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12")]
+    #[prost(
+        oneof = "ChangeKind",
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13"
+    )]
     pub kind: Option<ChangeKind>,
 }
 
@@ -73,6 +78,9 @@ pub enum ChangeKind {
     /// It is to be deleted as soon as it is closed.
     #[prost(bool, tag = "12")]
     Deleting(bool),
+    /// Somebody was told how it ended, or could not be.
+    #[prost(message, tag = "13")]
+    CallbackAttempted(Box<CallbackAttempted>),
 }
 
 /// See [`ChangeKind::Created`].
@@ -228,4 +236,7 @@ pub struct Attached {
     /// Its links.
     #[prost(message, repeated, tag = "2")]
     pub links: Vec<Link>,
+    /// Its callbacks.
+    #[prost(message, repeated, tag = "3")]
+    pub callbacks: Vec<Callback>,
 }

@@ -7,6 +7,7 @@ use proto::temporal::api::enums::v1::{
 use proto::temporal::api::workflowservice::v1::StartActivityExecutionRequest;
 use uuid::Uuid;
 
+use super::callback;
 use super::record::{Attached, Change, ChangeKind, Created, Record};
 use super::state::{State, Status};
 use super::step::{Step, Transition, ready};
@@ -86,16 +87,26 @@ pub fn start(
     if request.id_conflict_policy != Conflict::UseExisting as i32 {
         return Err(refusal);
     }
-    let attaches = request
-        .on_conflict_options
-        .is_some_and(|options| options.attach_links);
-    if !attaches || request.links.is_empty() {
+    let options = request.on_conflict_options.unwrap_or_default();
+    let callbacks = if options.attach_completion_callbacks {
+        request.completion_callbacks
+    } else {
+        Vec::new()
+    };
+    let links = if options.attach_links {
+        request.links
+    } else {
+        Vec::new()
+    };
+    if callbacks.is_empty() && links.is_empty() {
         return Ok(found);
     }
+    callback::check_room(state, callbacks.len(), env.limits.callbacks_max)?;
     let mut step = Step::begin(state, now, env);
     step.change(ChangeKind::Attached(Attached {
         request_id: request.request_id,
-        links: request.links,
+        links,
+        callbacks,
     }));
     Ok(StartOutcome {
         current: Some(step.done(Reply::Done)),

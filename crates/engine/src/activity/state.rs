@@ -1,11 +1,12 @@
 //! The state of a standalone activity: a fold of its journal.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use prost::Message;
 use proto::temporal::api::activity::v1::ActivityOptions;
-use proto::temporal::api::common::v1::{Payloads, RetryPolicy};
+use proto::temporal::api::common::v1::{Callback as WireCallback, Payloads, RetryPolicy};
 use proto::temporal::api::enums::v1::{ActivityExecutionStatus, PendingActivityState};
 use proto::temporal::api::failure::v1::Failure;
 use proto::temporal::api::workflowservice::v1::StartActivityExecutionRequest;
@@ -27,6 +28,8 @@ pub struct State {
     pub core: Core,
     /// The attempt that waits was offered to matching. In memory only.
     pub offered: bool,
+    /// Callbacks that addresses elsewhere are being told. In memory only.
+    pub calling: BTreeSet<u64>,
 }
 
 /// Everything durable, as the snapshot has it. Times are nanoseconds since the epoch, 0 where there is none.
@@ -143,6 +146,52 @@ pub struct Core {
     /// Its version.
     #[prost(string, tag = "37")]
     pub sdk_version: String,
+    /// Who is to hear how it ended.
+    #[prost(message, repeated, tag = "38")]
+    pub callbacks: Vec<Callback>,
+}
+
+/// A completion callback.
+#[derive(Clone, PartialEq, Message)]
+pub struct Callback {
+    /// As it was given.
+    #[prost(message, optional, tag = "1")]
+    pub callback: Option<WireCallback>,
+    /// The request that brought it.
+    #[prost(string, tag = "2")]
+    pub request_id: String,
+    /// When it came.
+    #[prost(sfixed64, tag = "3")]
+    pub registration_time: i64,
+    /// How far it is.
+    #[prost(enumeration = "Phase", tag = "4")]
+    pub phase: i32,
+    /// Attempts to deliver it that have ended.
+    #[prost(int32, tag = "5")]
+    pub attempt: i32,
+    /// When the next one is due.
+    #[prost(sfixed64, tag = "6")]
+    pub due: i64,
+    /// When the last one ended.
+    #[prost(sfixed64, tag = "7")]
+    pub last_complete_time: i64,
+    /// How it ended, if not well.
+    #[prost(message, optional, tag = "8")]
+    pub last_failure: Option<Failure>,
+}
+
+/// How far a callback is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, prost::Enumeration)]
+#[repr(i32)]
+pub enum Phase {
+    /// The activity has not ended.
+    Standby = 0,
+    /// It is being delivered.
+    Pending = 1,
+    /// It was taken.
+    Succeeded = 2,
+    /// It was refused for good.
+    Failed = 3,
 }
 
 /// A reset that waits until the attempt at hand ends.
@@ -355,7 +404,7 @@ impl State {
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let status = self.status();
         if !status.is_open() {
-            return None;
+            return self.next_call();
         }
         let waits = status == Status::Scheduled;
         let dispatch = (waits && !self.offered).then_some(Timestamp(self.core.dispatch_time));
@@ -377,10 +426,30 @@ impl State {
     pub fn wake_at(&self) -> Option<Timestamp> {
         let status = self.status();
         let delayed = status == Status::Scheduled && !self.offered;
-        if status.has_attempt() || (status == Status::Scheduled && !delayed) {
+        let with_others = self.has_messages() || !self.calling.is_empty();
+        if status.has_attempt() || (status == Status::Scheduled && !delayed) || with_others {
             return Some(Timestamp::MIN);
         }
         self.next_deadline()
+    }
+
+    /// One of its callbacks.
+    pub(super) fn callback(&self, index: u64) -> Option<&Callback> {
+        self.core.callbacks.get(usize::try_from(index).ok()?)
+    }
+
+    /// Whether another execution was not told yet how it ended.
+    pub fn has_messages(&self) -> bool {
+        self.core.callbacks.iter().any(Callback::is_message)
+    }
+
+    /// When an address elsewhere is next to be told how it ended.
+    fn next_call(&self) -> Option<Timestamp> {
+        let callbacks = (0..).zip(&self.core.callbacks);
+        callbacks
+            .filter(|(index, callback)| callback.is_to_be_called() && !self.calling.contains(index))
+            .map(|(_, callback)| Timestamp(callback.due))
+            .min()
     }
 
     /// When it closed, if it did.

@@ -4,6 +4,7 @@
 use prost::Message;
 use proto::temporal::api::enums::v1::ActivityExecutionStatus;
 
+use super::callback;
 use super::record::{Change, ChangeKind, Closed, Record};
 use super::state::State;
 use crate::Env;
@@ -62,6 +63,12 @@ impl<'a> Step<'a> {
     /// Records the end.
     pub(super) fn close(&mut self, closed: Closed) {
         self.change(ChangeKind::Closed(Box::new(closed)));
+        self.effects.extend(callback::messages(self.state));
+    }
+
+    /// Something to carry out once what is recorded is durable.
+    pub(super) fn effect(&mut self, effect: Effect) {
+        self.effects.push(effect);
     }
 
     /// Offers the attempt that waits, if its time has come.
@@ -113,8 +120,9 @@ fn offer(state: &mut State) -> Effect {
 
 /// What a freshly loaded activity owes the world.
 pub fn ready(state: &mut State, now: Timestamp) -> Vec<Effect> {
-    if state.offered || !state.is_ready(now) {
-        return Vec::new();
+    let mut effects = callback::messages(state);
+    if !state.offered && state.is_ready(now) {
+        effects.push(offer(state));
     }
-    vec![offer(state)]
+    effects
 }

@@ -5,6 +5,7 @@ use proto::temporal::api::enums::v1::{ActivityExecutionStatus, RetryState, Timeo
 use proto::temporal::api::failure::v1::failure::FailureInfo;
 use proto::temporal::api::failure::v1::{Failure, TimeoutFailureInfo};
 
+use super::callback;
 use super::record::Closed;
 use super::state::{State, Status};
 use super::step::Step;
@@ -20,6 +21,7 @@ pub(super) fn fire(step: &mut Step<'_>) -> Result<Reply, Rejection> {
         time_out(step, timeout);
     }
     step.offer_if_ready();
+    callback::call_due(step);
     Ok(Reply::Done)
 }
 

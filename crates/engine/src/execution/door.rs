@@ -10,7 +10,7 @@ use super::{Effect, IndexRow, JournalError, Kind, Peer, PeerAnswer, Reply, Trans
 use crate::ids::{EventId, Now};
 use crate::rejection::Rejection;
 use crate::time::Timestamp;
-use crate::workflow::input::{NexusAnswer, NexusCompletion};
+use crate::workflow::input::{CallbackAnswer, NexusAnswer, NexusCompletion};
 use crate::{Env, Namespace, activity, nexus_operation, schedule, workflow};
 
 /// The state of an execution, of whatever kind.
@@ -84,6 +84,14 @@ pub fn nexus_answered(
         }
         (_, false) => workflow::Input::NexusStartAnswered(id, attempt, answer).into(),
         (_, true) => workflow::Input::NexusCancelAnswered(id, attempt, answer).into(),
+    }
+}
+
+/// What became of a completion callback to an address elsewhere, for whoever sent it.
+pub fn callback_answered(kind: Kind, index: u64, attempt: i32, answer: CallbackAnswer) -> Input {
+    match kind {
+        Kind::Activity => activity::Input::CallbackAnswered(index, attempt, answer).into(),
+        _ => workflow::Input::CallbackAnswered(index, attempt, answer).into(),
     }
 }
 
@@ -169,9 +177,9 @@ impl Execution {
                     Input::Activity(input) => input,
                     Input::Deadline => activity::Input::Deadline,
                     Input::Delete => activity::Input::Delete,
-                    // It sends no messages, and none is meant for it.
+                    Input::PeerAnswer(seq, answer) => activity::Input::PeerAnswer(seq, answer),
+                    // No message is meant for it.
                     Input::Peer(_)
-                    | Input::PeerAnswer(..)
                     | Input::Workflow(_)
                     | Input::Schedule(_)
                     | Input::NexusOperation(_) => {
@@ -419,7 +427,8 @@ impl Execution {
     pub fn has_messages(&self) -> bool {
         match self {
             Self::Workflow(state) => !state.outbox.is_empty(),
-            Self::Activity(_) | Self::NexusOperation(_) => false,
+            Self::Activity(state) => state.has_messages(),
+            Self::NexusOperation(_) => false,
             Self::Schedule(state) => !state.is_silent(),
         }
     }
@@ -435,7 +444,7 @@ impl Execution {
     }
 
     /// Whether forgetting it would lose what its journal does not know: a workflow task that a worker has, a
-    /// sticky queue's timeout, updates that are not accepted yet, a request to a Nexus handler.
+    /// sticky queue's timeout, updates that are not accepted yet, a request to a Nexus handler, a callback.
     pub fn is_volatile(&self) -> bool {
         match self {
             Self::Workflow(state) => {
@@ -447,7 +456,7 @@ impl Execution {
                     || state.nexus_operations.any_ready()
                     || state.callbacks.any_ready()
             }
-            Self::Activity(_) => false,
+            Self::Activity(state) => !state.calling.is_empty(),
             Self::Schedule(_) => false,
             Self::NexusOperation(state) => state.is_under_way(),
         }

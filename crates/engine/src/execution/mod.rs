@@ -27,7 +27,7 @@ mod door;
 mod kind;
 mod start;
 
-pub use door::{Execution, Input, completed, nexus_answered};
+pub use door::{Execution, Input, callback_answered, completed, nexus_answered};
 pub use kind::{Kind, missing};
 pub use start::{NewRun, StartInput, StartOutcome, StartReply, start, start_answer, start_message};
 

@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
 use prost::Message;
 use proto::temporal::api::common::v1::Callback;
-use proto::temporal::api::common::v1::callback::Variant;
+use proto::temporal::api::common::v1::callback::{Nexus, Variant};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -13,11 +13,15 @@ use super::endpoint::host;
 use crate::execution::Kind;
 use crate::limits::Limits;
 use crate::rejection::Rejection;
+use crate::workflow::input::{NexusCompletion, NexusOutcome, Peer};
+use crate::workflow::transition::Send;
 
 /// The address of a callback to this very server.
 pub const SYSTEM_URL: &str = "temporal://system";
 /// The header that carries the token.
 pub const TOKEN_HEADER: &str = "temporal-callback-token";
+/// The header in which a handler names its operation.
+const OPERATION_TOKEN: &str = "nexus-operation-token";
 /// Bytes of an address.
 const URL_MAX: usize = 1000;
 /// Bytes of all headers.
@@ -124,6 +128,36 @@ fn check_url(url: &str, allowed: &[AllowedAddress]) -> Result<(), Rejection> {
     ))
 }
 
+/// How something ended, said to whom a callback names. When and where it ran is for the one who says it to add.
+pub(crate) fn completion_for(nexus: &Nexus, outcome: NexusOutcome) -> NexusCompletion {
+    let header = |name| nexus.header.get(name);
+    let token = header(TOKEN_HEADER).and_then(|text| CallbackToken::decode_header(text));
+    let token = token.unwrap_or_default();
+    NexusCompletion {
+        scheduled_event_id: token.scheduled_event_id,
+        request_id: token.request_id,
+        operation_token: header(OPERATION_TOKEN).cloned().unwrap_or_default(),
+        start_time: None,
+        close_time: None,
+        links: Vec::new(),
+        outcome,
+    }
+}
+
+/// The message to whoever waits: the current run of a workflow, as a reset may have carried the operation to
+/// another; or one run of a standalone operation.
+pub(crate) fn message_to(nexus: &Nexus, seq: u64, completion: NexusCompletion) -> Option<Send> {
+    let token = CallbackToken::decode_header(nexus.header.get(TOKEN_HEADER)?)?;
+    Some(Send {
+        seq,
+        namespace_id: Uuid::parse_str(&token.namespace_id).unwrap_or(Uuid::nil()),
+        kind: token.kind().unwrap_or(Kind::Workflow),
+        run_id: token.run(),
+        workflow_id: token.workflow_id,
+        message: Peer::NexusOperationCompleted(Box::new(completion)),
+    })
+}
+
 /// Whom a completion is for: an operation that a workflow waits for.
 #[derive(Clone, PartialEq, Message)]
 pub struct CallbackToken {
@@ -184,8 +218,6 @@ impl CallbackToken {
 
 #[cfg(test)]
 mod tests {
-    use proto::temporal::api::common::v1::callback::Nexus;
-
     use super::*;
 
     fn found(url: &str, addresses: &[(&str, bool)]) -> String {

@@ -6,13 +6,14 @@ use proto::temporal::api::common::v1::Link;
 use proto::temporal::api::common::v1::link::workflow_event::{
     EventReference, Reference, RequestIdReference,
 };
-use proto::temporal::api::common::v1::link::{NexusOperation, Variant, WorkflowEvent};
+use proto::temporal::api::common::v1::link::{Activity, NexusOperation, Variant, WorkflowEvent};
 use proto::temporal::api::enums::v1::EventType;
 use proto::temporal::api::nexus::v1::Link as NexusLink;
 
 use crate::workflow::command::camel;
 
 /// The types of the kinds of links that both sides know.
+const ACTIVITY: &str = "temporal.api.common.v1.Link.Activity";
 const WORKFLOW_EVENT: &str = "temporal.api.common.v1.Link.WorkflowEvent";
 const NEXUS_OPERATION: &str = "temporal.api.common.v1.Link.NexusOperation";
 const EVENT_PREFIX: &str = "EVENT_TYPE_";
@@ -69,12 +70,26 @@ pub fn operation_to_nexus(operation: &NexusOperation) -> NexusLink {
     }
 }
 
+/// A link to a standalone activity, as the protocol writes it.
+pub fn activity_to_nexus(activity: &Activity) -> NexusLink {
+    NexusLink {
+        url: format!(
+            "temporal:///namespaces/{}/activities/{}/{}/details",
+            escaped(&activity.namespace),
+            escaped(&activity.activity_id),
+            escaped(&activity.run_id)
+        ),
+        r#type: ACTIVITY.to_owned(),
+    }
+}
+
 /// The links of the protocol that lead to executions. Others are dropped: no execution depends on them.
 pub fn from_nexus(links: &[NexusLink]) -> Vec<Link> {
     let link = |link: &NexusLink| {
         let variant = match link.r#type.as_str() {
             WORKFLOW_EVENT => Variant::WorkflowEvent(workflow_event(&link.url)?),
             NEXUS_OPERATION => Variant::NexusOperation(nexus_operation(&link.url)?),
+            ACTIVITY => Variant::Activity(activity(&link.url)?),
             _ => return None,
         };
         Some(Link {
@@ -123,6 +138,16 @@ fn nexus_operation(url: &str) -> Option<NexusOperation> {
     Some(NexusOperation {
         namespace,
         operation_id,
+        run_id,
+    })
+}
+
+fn activity(url: &str) -> Option<Activity> {
+    let path = url.strip_prefix("temporal://")?;
+    let [namespace, activity_id, run_id] = parts(path, "activities", "details")?;
+    Some(Activity {
+        namespace,
+        activity_id,
         run_id,
     })
 }
@@ -229,6 +254,18 @@ mod tests {
             "temporal:///namespaces/de%20fault/nexus-operations/a%2Fb/r/details"
         );
         let variant = Some(Variant::NexusOperation(operation));
+        assert_eq!(from_nexus(&[nexus]), [Link { variant }]);
+        let activity = Activity {
+            namespace: "de fault".into(),
+            activity_id: "a/b".into(),
+            run_id: "r".into(),
+        };
+        let nexus = activity_to_nexus(&activity);
+        assert_eq!(
+            nexus.url,
+            "temporal:///namespaces/de%20fault/activities/a%2Fb/r/details"
+        );
+        let variant = Some(Variant::Activity(activity));
         assert_eq!(from_nexus(&[nexus]), [Link { variant }]);
     }
 

@@ -92,7 +92,10 @@ fn check(
     user_metadata(request.user_metadata.as_ref())?;
     validate::search_attributes(&mut request.search_attributes, namespace, limits)?;
     if !request.completion_callbacks.is_empty() {
-        return invalid("completion callbacks are not enabled for this namespace".to_owned());
+        if !limits.activity_callbacks_enabled {
+            return invalid("completion callbacks are not enabled for this namespace".to_owned());
+        }
+        engine::nexus::callback::check(&mut request.completion_callbacks, limits)?;
     }
     validate::links(&request.links)?;
     on_conflict(request)
@@ -147,7 +150,8 @@ fn on_conflict(request: &StartActivityExecutionRequest) -> Result<(), WireError>
             "on_conflict_options: attach_completion_callbacks requires attach_request_id to be set",
         ));
     }
-    if options.attach_request_id && request.links.is_empty() {
+    let nothing = request.links.is_empty() && request.completion_callbacks.is_empty();
+    if options.attach_request_id && nothing {
         return Err(WireError::invalid(
             "on_conflict_options: attach_request_id requires at least one completion callback or link",
         ));

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::Namespace;
-use engine::execution::{Input, Kind, nexus_answered};
+use engine::execution::{Input, Kind, callback_answered, nexus_answered};
 use engine::nexus::answer::{refused, to_cancel, to_start};
 use engine::nexus::failure::handler_failure;
-use engine::workflow;
 use engine::workflow::input::{CallbackAnswer, NexusAnswer};
 use engine::workflow::transition::{CallbackCall, NexusCall};
 use proto::temporal::api::nexus::v1::Request;
@@ -162,8 +161,9 @@ impl Calls {
             }
         );
         self.breakers.went(&destination, !down);
-        let input = workflow::Input::CallbackAnswered(index, attempt, answer);
-        self.tell(&namespace, key, input.into()).await;
+        let kind = Kind::of(key.kind).unwrap_or(Kind::Workflow);
+        let input = callback_answered(kind, index, attempt, answer);
+        self.tell(&namespace, key, input).await;
     }
 
     /// An answer must not be lost: its execution waits for it.

@@ -378,9 +378,12 @@ fn completion_request(call: &CallbackCall) -> http::Result<http::Request<Full<By
         }
     }
     for link in &completion.links {
-        if let Some(LinkVariant::WorkflowEvent(event)) = &link.variant {
-            builder = builder.header("nexus-link", wire::link_header(&link::to_nexus(event)));
-        }
+        let link = match &link.variant {
+            Some(LinkVariant::WorkflowEvent(event)) => link::to_nexus(event),
+            Some(LinkVariant::Activity(activity)) => link::activity_to_nexus(activity),
+            _ => continue,
+        };
+        builder = builder.header("nexus-link", wire::link_header(&link));
     }
     match &completion.outcome {
         NexusOutcome::Succeeded(payload) => {

@@ -72,12 +72,15 @@ impl Dice {
             self.pick(&["", " conflict=use"]),
             self.pick(&["", " reuse=failed", " reuse=reject"]),
             self.pick(&["", " request=r1", " request=r2"]),
+            self.pick(&["", " attach", " attach"]),
+            self.pick(&["", " callback-to=https://h/c"]),
+            self.pick(&["", " callback-for=w"]),
         ];
         format!("start{}", parts.concat())
     }
 
     fn line(&mut self) -> String {
-        match self.roll(20) {
+        match self.roll(21) {
             0..=4 => format!("worker polls{}", self.pick(&["", "", " again", " offer=0"])),
             5 | 6 => format!(
                 "worker heartbeats{}",
@@ -125,6 +128,17 @@ impl Dice {
                 ])
                 .to_owned(),
             17 => self.start(),
+            18 => {
+                let answer = self.pick(&["taken", "refused", "refused final"]);
+                let who = self.pick(&["callback", "callback", "peer"]);
+                let index = self.pick(&["", " index=1", " index=2"]);
+                let answer = match (who, answer) {
+                    ("peer", "taken") => "taken",
+                    ("peer", _) => "missing",
+                    _ => answer,
+                };
+                format!("{who} {answer}{index}")
+            }
             _ => format!("clock {}", self.pick(&["+1s", "+4s", "+20s", "+200s"])),
         }
     }

@@ -1,9 +1,13 @@
 //! The verbs of stories about standalone activities.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use proto::temporal::api::activity::v1::ActivityOptions;
-use proto::temporal::api::common::v1::{ActivityType, Payload, Payloads, RetryPolicy};
+use proto::temporal::api::common::v1::callback::{Nexus, Variant};
+use proto::temporal::api::common::v1::{
+    ActivityType, Callback, OnConflictOptions, Payload, Payloads, RetryPolicy,
+};
 use proto::temporal::api::enums::v1::{
     ActivityExecutionStatus, ActivityIdConflictPolicy, ActivityIdReusePolicy, RetryState,
 };
@@ -19,10 +23,13 @@ use proto::temporal::api::workflowservice::v1::{
 use super::world::{Outcome, START, World};
 use crate::activity::record::ChangeKind;
 use crate::activity::{Input, Terminate};
+use crate::nexus::callback::{CallbackToken, SYSTEM_URL, TOKEN_HEADER};
 use crate::rejection::Rejection;
 use crate::retry::{self, timeouts};
 use crate::time::{duration, wire};
-use crate::workflow::input::{ActivityFailed, ActivityTarget};
+use crate::workflow::input::{
+    ActivityFailed, ActivityTarget, CallbackAnswer, NexusOutcome, Peer, PeerAnswer,
+};
 use crate::workflow::tests::words::{self, Words};
 use crate::workflow::token;
 use crate::workflow::transition::{Effect, Reply};
@@ -43,6 +50,10 @@ impl Script {
         let mut text = match verb.as_str() {
             "start" => self.start(&mut words)?,
             "worker" => self.worker(&mut words)?,
+            "callback" | "peer" => {
+                let input = told(&verb, &mut words, &self.world)?;
+                show(&self.world.step(input))
+            }
             "clock" => {
                 let by = words.verb()?;
                 let by = words::span(by.trim_start_matches('+'));
@@ -143,6 +154,52 @@ impl Script {
     }
 }
 
+/// What somebody who was told how it ended answers.
+fn told(by: &str, words: &mut Words, world: &World) -> Result<Input, String> {
+    let what = words.verb()?;
+    let index = words.number("index").unwrap_or(0) as u64;
+    let state = world.state.as_ref().ok_or("nothing was started")?;
+    let attempt = state.callback(index).ok_or("no such callback")?.attempt;
+    Ok(match (by, what.as_str()) {
+        ("peer", "taken") => Input::PeerAnswer(index, PeerAnswer::Taken),
+        ("peer", "missing") => Input::PeerAnswer(index, PeerAnswer::NotFound),
+        ("callback", "taken") => Input::CallbackAnswered(index, attempt, CallbackAnswer::Taken),
+        ("callback", "refused") => {
+            let answer = CallbackAnswer::Refused {
+                retryable: !words.flag("final"),
+                failure: Box::new(failure(words)),
+            };
+            Input::CallbackAnswered(index, attempt, answer)
+        }
+        _ => return Err(format!("a {by} cannot be {what}")),
+    })
+}
+
+/// `callback-to=` an address, and `callback-for=` an operation of another execution.
+fn callbacks(words: &mut Words) -> Vec<Callback> {
+    let callback = |url: String, header: BTreeMap<String, String>| Callback {
+        variant: Some(Variant::Nexus(Nexus { url, header })),
+        links: Vec::new(),
+    };
+    let mut callbacks = Vec::new();
+    if let Some(url) = words.text("callback-to") {
+        callbacks.push(callback(url, BTreeMap::new()));
+    }
+    if let Some(workflow_id) = words.text("callback-for") {
+        let token = CallbackToken {
+            namespace_id: uuid::Uuid::from_u128(1).to_string(),
+            workflow_id,
+            run_id: String::new(),
+            scheduled_event_id: 5,
+            request_id: "op".to_owned(),
+            kind: 0,
+        };
+        let header = [(TOKEN_HEADER.to_owned(), token.encode_header())];
+        callbacks.push(callback(SYSTEM_URL.to_owned(), header.into()));
+    }
+    callbacks
+}
+
 fn start_request(words: &mut Words) -> Result<StartActivityExecutionRequest, String> {
     let asked = timeouts::ActivityTimeouts::from_wire(
         words.wire_span("s2c").as_ref(),
@@ -170,7 +227,14 @@ fn start_request(words: &mut Words) -> Result<StartActivityExecutionRequest, Str
         "reject" => ActivityIdReusePolicy::RejectDuplicate,
         _ => ActivityIdReusePolicy::AllowDuplicate,
     };
+    let attach = words.flag("attach");
     Ok(StartActivityExecutionRequest {
+        completion_callbacks: callbacks(words),
+        on_conflict_options: Some(OnConflictOptions {
+            attach_request_id: attach,
+            attach_completion_callbacks: attach,
+            attach_links: attach,
+        }),
         namespace: "n".to_owned(),
         activity_id: "a".to_owned(),
         activity_type: Some(ActivityType {
@@ -332,16 +396,43 @@ fn show(outcome: &Outcome) -> String {
         _ => {}
     }
     for effect in &outcome.effects {
-        if let Effect::OfferActivityTask(offer) = effect {
-            let at = offer.scheduled_time.since(START);
-            let (queue, attempt) = (&offer.task_queue, offer.attempt);
-            let _ = writeln!(
-                text,
-                "offered queue={queue} attempt={attempt} ready=+{at:?}"
-            );
-        }
+        let _ = match effect {
+            Effect::OfferActivityTask(offer) => {
+                let at = offer.scheduled_time.since(START);
+                let (queue, attempt) = (&offer.task_queue, offer.attempt);
+                writeln!(
+                    text,
+                    "offered queue={queue} attempt={attempt} ready=+{at:?}"
+                )
+            }
+            Effect::CallbackCall(call) => {
+                let outcome = show_outcome(&call.completion.outcome);
+                let (url, attempt) = (&call.url, call.attempt);
+                writeln!(text, "call {url} attempt={attempt} {outcome}")
+            }
+            Effect::Send(send) => match &send.message {
+                Peer::NexusOperationCompleted(completion) => {
+                    let outcome = show_outcome(&completion.outcome);
+                    let (seq, to) = (send.seq, &send.workflow_id);
+                    writeln!(text, "send seq={seq} to={to} {outcome}")
+                }
+                other => writeln!(text, "send {other:?}"),
+            },
+            other => writeln!(text, "{other:?}"),
+        };
     }
     text
+}
+
+fn show_outcome(outcome: &NexusOutcome) -> String {
+    match outcome {
+        NexusOutcome::Succeeded(payload) => {
+            let data = payload.clone().unwrap_or_default().data;
+            format!("result={}", String::from_utf8_lossy(&data))
+        }
+        NexusOutcome::Failed(failure) => format!("failed {}", show_failure(Some(failure))),
+        NexusOutcome::Canceled(failure) => format!("canceled {}", show_failure(Some(failure))),
+    }
 }
 
 fn show_failure(failure: Option<&Failure>) -> String {
@@ -389,6 +480,12 @@ fn show_change(kind: &ChangeKind) -> String {
         ChangeKind::Reset(_) => "reset".to_owned(),
         ChangeKind::OptionsUpdated(_) => "options updated".to_owned(),
         ChangeKind::Attached(_) => "attached".to_owned(),
+        ChangeKind::CallbackAttempted(attempted) => format!(
+            "callback index={} succeeded={} {}",
+            attempted.index,
+            attempted.succeeded,
+            show_failure(attempted.failure.as_ref())
+        ),
         ChangeKind::Deleting(_) => "deleting".to_owned(),
     }
 }

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::activity::record::{Change, Record};
 use crate::activity::start::{NewRun, StartReply};
-use crate::activity::state::{State, Status};
+use crate::activity::state::{Phase, State, Status};
 use crate::activity::{Input, handle, load, ready, snapshot, start};
 use crate::ids::Now;
 use crate::limits::Limits;
@@ -127,11 +127,15 @@ impl World {
         };
         let before = state.core.clone();
         let was_open = state.is_open();
+        let after_the_end = matches!(
+            input,
+            Input::CallbackAnswered(..) | Input::PeerAnswer(..) | Input::Delete
+        );
         let mut outcome = Outcome::default();
         match handle(state, input, &mut self.now, env) {
             Ok(transition) => {
                 assert!(
-                    was_open || transition.record.is_none(),
+                    was_open || after_the_end || transition.record.is_none(),
                     "a closed activity changed"
                 );
                 assert_eq!(
@@ -227,6 +231,7 @@ impl World {
         for effect in effects {
             match effect {
                 Effect::OfferActivityTask(offer) => self.offers.push(offer.clone()),
+                Effect::Send(_) | Effect::CallbackCall(_) => {}
                 other => panic!("a standalone activity has no use for {other:?}"),
             }
         }
@@ -274,7 +279,28 @@ impl World {
                 assert!(!state.offered);
             }
             Status::Paused => assert!(!state.offered),
-            _ => assert!(next.is_none() && !state.offered),
+            _ => {
+                let called = (0..).zip(&state.core.callbacks).any(|(index, callback)| {
+                    callback.is_to_be_called() && !state.calling.contains(&index)
+                });
+                assert_eq!(
+                    next.is_some(),
+                    called,
+                    "who is told later is told some time"
+                );
+                assert!(!state.offered);
+            }
+        }
+        for callback in &state.core.callbacks {
+            let waits = callback.phase() == Phase::Standby;
+            assert_eq!(waits, state.is_open(), "told at the end, and not before");
+        }
+        if state.has_messages() {
+            assert_eq!(
+                wake,
+                Some(Timestamp::MIN),
+                "a message that is not sent again"
+            );
         }
         assert_eq!(state.is_open(), state.core.close_time == 0);
         let outcome = crate::activity::outcome(state);

@@ -16,7 +16,7 @@ use proto::temporal::api::update::v1::Outcome;
 use proto::temporal::api::update::v1::outcome::Value;
 
 use crate::nexus::asking::{REQUEST_TIMEOUT, backoff};
-use crate::nexus::callback::CallbackToken;
+use crate::nexus::callback::completion_for;
 use crate::nexus::failure::handler_failure;
 use crate::rejection::Rejection;
 use crate::workflow::input::{CallbackAnswer, NexusCompletion, NexusOutcome, PeerAnswer};
@@ -26,35 +26,21 @@ use crate::workflow::state::callback::{Callback, Phase};
 use crate::workflow::step::Step;
 use crate::workflow::transition::{CallbackCall, Effect, Reply, Transition};
 
-/// The header in which a handler names its operation.
-const OPERATION_TOKEN: &str = "nexus-operation-token";
-
 /// What a callback says; `None` while the execution is open.
 pub(crate) fn completion(state: &State, callback: &Callback) -> Option<NexusCompletion> {
     let nexus = callback.nexus()?;
-    let token = nexus
-        .header
-        .get(crate::nexus::callback::TOKEN_HEADER)
-        .and_then(|header| CallbackToken::decode_header(header))
-        .unwrap_or_default();
+    let outcome = match callback.update {
+        Some(_) => of_update(callback.outcome.as_deref()?),
+        None => outcome(state)?,
+    };
     Some(NexusCompletion {
-        scheduled_event_id: token.scheduled_event_id,
-        request_id: token.request_id,
-        operation_token: nexus
-            .header
-            .get(OPERATION_TOKEN)
-            .cloned()
-            .unwrap_or_default(),
         start_time: Some(match callback.update {
             Some(_) => callback.registration_time,
             None => state.core.start.time,
         }),
         close_time: state.close_time(),
         links: vec![start_link(state, callback)],
-        outcome: match callback.update {
-            Some(_) => of_update(callback.outcome.as_deref()?),
-            None => outcome(state)?,
-        },
+        ..completion_for(nexus, outcome)
     })
 }
 

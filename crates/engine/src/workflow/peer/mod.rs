@@ -30,7 +30,7 @@ use super::transition::Send;
 use super::versioning;
 use crate::execution::Kind;
 use crate::ids::EventId;
-use crate::nexus::callback::{CallbackToken, TOKEN_HEADER};
+use crate::nexus::callback::message_to;
 
 /// What a receiver that does not exist answers.
 pub fn answer_for_missing(message: &Peer) -> PeerAnswer {
@@ -234,21 +234,9 @@ fn child_awaits(state: &State, seq: u64) -> Option<Send> {
     Some(to_parent(state, seq, parent, message))
 }
 
-/// To whoever waits: the current run of a workflow, as a reset may have carried the operation to another; or one
-/// run of a standalone operation.
 fn callback(state: &State, seq: u64, index: u64) -> Option<Send> {
     let callback = state.callbacks.get(&index)?;
-    let header = callback.nexus()?.header.get(TOKEN_HEADER)?;
-    let token = CallbackToken::decode_header(header)?;
-    let completion = nexus::completion(state, callback)?;
-    Some(Send {
-        seq,
-        namespace_id: Uuid::parse_str(&token.namespace_id).unwrap_or(Uuid::nil()),
-        kind: token.kind().unwrap_or(Kind::Workflow),
-        run_id: token.run(),
-        workflow_id: token.workflow_id,
-        message: Peer::NexusOperationCompleted(Box::new(completion)),
-    })
+    message_to(callback.nexus()?, seq, nexus::completion(state, callback)?)
 }
 
 fn to_parent(state: &State, seq: u64, parent: WorkflowExecution, message: Peer) -> Send {
