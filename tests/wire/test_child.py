@@ -338,6 +338,15 @@ external_workflow_execution.run_id={w.run_id}
     assert w2.status() == "RUNNING"
 
 
+@pytest.mark.parametrize("close", [c.complete(), c.continue_as_new()])
+def test_a_child_of_the_last_completion_is_not_started(w, w2, close):
+    """Not even one that was to be left to itself."""
+    asked = c.child(w2.id, task_queue={"name": w2.queue}, parent_close_policy=POLICY + "ABANDON")
+    w.begin(asked, close)
+    w2.no_task()
+    assert history.event_name(w.events()[4]) == "StartChildWorkflowExecutionInitiated"
+
+
 def test_child_is_abandoned(w, w2):
     Family(w, w2, parent_close_policy=POLICY + "ABANDON")
     w.step(c.complete())

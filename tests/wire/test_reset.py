@@ -463,3 +463,14 @@ def test_links_and_callbacks_of_a_second_start_are_attached(w):
     updated = w.events()[-1]
     assert history.event_name(updated) == "WorkflowExecutionOptionsUpdated"
     assert updated.links[0].workflow_event.workflow_id == "x"
+
+
+def test_the_request_of_the_start_is_answered_with_the_run(w):
+    """Nothing is reset: it is taken for a repeat of what opened the run, also of one that was reset before."""
+    request = uuid.uuid4().hex
+    w.begin(request_id=request)
+    assert reset(w, 4, request_id=request) == w.run_id
+    new = reset(w, 4)
+    assert new != w.run_id
+    assert reset(w, 4, run_id="", request_id=request) == new
+    assert reset(w, 4, request_id=request) == new

@@ -543,3 +543,52 @@ def test_the_build_of_a_worker_is_in_the_events(w):
     assert info.auto_reset_points.points[0].build_id == "b1"
     builds = info.search_attributes.indexed_fields["BuildIds"].data
     assert json.loads(builds) == ["unversioned", "unversioned:b1"]
+
+def test_every_build_that_worked_on_a_run_is_listed(w):
+    """The first one first; and the checksums that a run can be reset to."""
+    w.start()
+    for build, checksum in (("b1", "c1"), ("b2", "c2"), ("b1", ""), ("", "c3"), ("b3", "c2")):
+        stamp = {"build_id": build} if build else None
+        task = w.poll(worker_version_capabilities=stamp)
+        fields = {"worker_version_stamp": stamp, "binary_checksum": checksum}
+        w.complete(task, force_create_new_workflow_task=True, **fields)
+    found = w.describe().workflow_execution_info.search_attributes.indexed_fields
+    builds = ["unversioned", "unversioned:b1", "unversioned:b2", "unversioned:b3"]
+    assert json.loads(found["BuildIds"].data) == builds
+    assert json.loads(found["BinaryChecksums"].data) == ["c1", "c2", "c3", "c2"]
+
+
+def test_a_new_run_lists_builds_anew(w):
+    """The checksums of the runs before come back with the first of its own."""
+    w.start()
+    fields = {"worker_version_stamp": {"build_id": "b1"}, "binary_checksum": "c1"}
+    w.complete(w.poll(), c.continue_as_new(), **fields)
+    found = w.describe().workflow_execution_info.search_attributes.indexed_fields
+    assert not found
+    fields = {"worker_version_stamp": {"build_id": "b2"}, "binary_checksum": "c2"}
+    w.complete(w.poll(), **fields)
+    found = w.describe().workflow_execution_info.search_attributes.indexed_fields
+    assert json.loads(found["BuildIds"].data) == ["unversioned", "unversioned:b2"]
+    assert json.loads(found["BinaryChecksums"].data) == ["c1", "c2"]
+
+
+def test_the_start_of_an_activity_shows_the_build_that_ended_it(w):
+    """Not the build that was given it; and none where none said so."""
+    w.begin(c.activity("a"), c.activity("b", retry_policy={"maximum_attempts": 1}), c.activity("c"))
+    given = {"worker_version_capabilities": {"build_id": "p"}}
+    tasks = {}
+    for _ in range(3):
+        task = w.poll_activity(**given)
+        tasks[task.activity_id] = task
+    w.complete_activity(tasks["a"], worker_version={"build_id": "b1"})
+    failure = {"message": "f", "application_failure_info": {}}
+    w.fail_activity(tasks["b"], failure, worker_version={"build_id": "b2"})
+    w.call("RespondActivityTaskCompletedById", workflow_id=w.id, activity_id="c")
+    w.step()
+    events = [history.attributes(e) for e in w.events() if "ActivityTask" in history.event_name(e)]
+    said = {
+        a.scheduled_event_id: a.worker_version.build_id
+        for a in events
+        if a.DESCRIPTOR.name == "ActivityTaskStartedEventAttributes"
+    }
+    assert said == {5: "b1", 6: "b2", 7: ""}

@@ -328,6 +328,7 @@ impl Bench {
                 ..Failure::default()
             }),
             last_heartbeat_details: None,
+            worker_version: None,
             identity,
         };
         self.step(Input::ActivityTaskFailed(target, Box::new(failed)));

@@ -4,14 +4,15 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use proto::temporal::api::common::v1::{Payload, SearchAttributes};
+use proto::temporal::api::common::v1::{Payload, SearchAttributes, WorkerVersionStamp};
 use proto::temporal::api::enums::v1::VersioningBehavior as Behavior;
 
 use super::command::camel;
 use super::state::versioning::{Versioning, override_target};
-use super::state::{Core, State};
+use super::state::{Core, State, worker_builds};
 use crate::Namespace;
 use crate::deployment::Version;
+use crate::ids::EventId;
 use crate::search_attributes::value::{self, Value};
 use crate::search_attributes::{SearchAttributeType, system};
 use crate::time::Timestamp;
@@ -100,15 +101,23 @@ pub(crate) fn attribute_type(namespace: &Namespace, name: &str) -> Option<Search
 pub(crate) fn search_attributes(state: &State) -> SearchAttributes {
     let mut all = SearchAttributes::clone(&state.core.search_attributes);
     let behavior = versioning_attributes(state, &mut all);
+    let stamp = state.core.worker_version.as_deref();
+    let versioned = stamp.is_some_and(|stamp| stamp.use_versioning);
     let mut builds = Vec::new();
     if behavior == Behavior::Pinned {
         builds.push(format!("pinned:{}", pinned_version(state)));
-    } else if behavior == Behavior::Unspecified && state.core.previous_started_event_id > 0 {
+    } else if behavior == Behavior::Unspecified
+        && state.core.previous_started_event_id > 0
+        && !versioned
+    {
         builds.push("unversioned".to_owned());
     }
-    let stamp = state.core.worker_version.as_deref();
-    if let Some(build_id) = stamp.map(|s| &s.build_id).filter(|id| !id.is_empty()) {
-        builds.push(format!("unversioned:{build_id}"));
+    builds.extend(worker_builds::all(&state.core));
+    let checksums = worker_builds::checksums(state);
+    if !checksums.is_empty() {
+        let payload = Value::KeywordList(checksums).to_payload();
+        all.indexed_fields
+            .insert("BinaryChecksums".to_owned(), payload);
     }
     if !builds.is_empty() {
         let payload: Payload = Value::KeywordList(builds).to_payload();
@@ -151,11 +160,14 @@ fn pause_info(state: &State) -> Option<Vec<String>> {
 }
 
 /// What of a run decides which builds it is said to have been worked on by.
-pub(crate) fn builds(core: &Core) -> (bool, Option<&str>) {
-    let stamp = core.worker_version.as_deref();
+pub(crate) fn builds(core: &Core) -> (bool, Option<&WorkerVersionStamp>, EventId) {
+    let points = core.reset_points.iter().rev();
+    let checked = points.filter(|point| !point.binary_checksum.is_empty());
+    let last = checked.map(|point| point.first_workflow_task_completed_id);
     (
         core.previous_started_event_id > 0,
-        stamp.map(|stamp| stamp.build_id.as_str()),
+        core.worker_version.as_deref(),
+        last.max().unwrap_or(0),
     )
 }
 

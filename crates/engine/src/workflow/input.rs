@@ -52,8 +52,8 @@ pub enum Input {
     StartActivityTask(StartActivityTask),
     /// RecordActivityTaskHeartbeat and its by-id form.
     ActivityTaskHeartbeat(ActivityTarget, Option<Payloads>, String),
-    /// RespondActivityTaskCompleted and its by-id form: result, identity.
-    ActivityTaskCompleted(ActivityTarget, Option<Payloads>, String),
+    /// RespondActivityTaskCompleted and its by-id form.
+    ActivityTaskCompleted(ActivityTarget, Box<ActivityCompleted>),
     /// RespondActivityTaskFailed and its by-id form.
     ActivityTaskFailed(ActivityTarget, Box<ActivityFailed>),
     /// RespondActivityTaskCanceled and its by-id form: details, identity.
@@ -179,6 +179,17 @@ impl WorkflowTaskCompleted {
     }
 }
 
+/// An activity attempt that came to its end.
+#[derive(Clone, Debug)]
+pub struct ActivityCompleted {
+    /// What the activity gives back.
+    pub result: Option<Payloads>,
+    /// The worker.
+    pub identity: String,
+    /// The worker's build, when it says one.
+    pub worker_version: Option<WorkerVersionStamp>,
+}
+
 /// A failed activity attempt.
 #[derive(Clone, Debug)]
 pub struct ActivityFailed {
@@ -188,6 +199,8 @@ pub struct ActivityFailed {
     pub last_heartbeat_details: Option<Payloads>,
     /// The worker.
     pub identity: String,
+    /// The worker's build, when it says one.
+    pub worker_version: Option<WorkerVersionStamp>,
 }
 
 /// Which activity is meant.

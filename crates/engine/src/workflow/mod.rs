@@ -98,8 +98,8 @@ pub fn handle(
         Input::ActivityTaskHeartbeat(target, details, identity) => {
             worker::activity_task_heartbeat::heartbeat(step, &target, details, identity)
         }
-        Input::ActivityTaskCompleted(target, result, identity) => {
-            worker::activity_task_completed::complete(step, &target, result, identity)
+        Input::ActivityTaskCompleted(target, completed) => {
+            worker::activity_task_completed::complete(step, &target, *completed)
         }
         Input::ActivityTaskFailed(target, failed) => {
             worker::activity_task_failed::fail(step, &target, *failed)

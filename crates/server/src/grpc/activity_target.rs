@@ -96,6 +96,7 @@ impl Activity {
             failure: Some(server_failure(message, None)),
             last_heartbeat_details: None,
             identity,
+            worker_version: None,
         };
         self.step(server, |target| {
             Input::ActivityTaskFailed(target, Box::new(failed))
@@ -111,8 +112,8 @@ fn standalone(report: Input) -> Result<execution::Input, WireError> {
         Input::ActivityTaskHeartbeat(target, details, identity) => {
             Standalone::Heartbeat(target, details, identity)
         }
-        Input::ActivityTaskCompleted(target, result, identity) => {
-            Standalone::Completed(target, result, identity)
+        Input::ActivityTaskCompleted(target, completed) => {
+            Standalone::Completed(target, completed.result, completed.identity)
         }
         Input::ActivityTaskFailed(target, failed) => Standalone::Failed(target, failed),
         Input::ActivityTaskCanceled(target, details, identity) => {

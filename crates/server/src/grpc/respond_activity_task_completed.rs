@@ -1,8 +1,8 @@
 //! RespondActivityTaskCompleted and RespondActivityTaskCompletedById.
 
 use engine::workflow::Input;
+use engine::workflow::input::ActivityCompleted;
 use engine::workflow::token::ActivityTaskToken;
-use proto::temporal::api::common::v1::Payloads;
 use proto::temporal::api::workflowservice::v1::{
     RespondActivityTaskCompletedByIdRequest, RespondActivityTaskCompletedByIdResponse,
     RespondActivityTaskCompletedRequest, RespondActivityTaskCompletedResponse,
@@ -22,7 +22,12 @@ pub(super) async fn by_token(
         request, namespace, ..
     } = call;
     let activity = Activity::by_token(namespace, token);
-    complete(&server, activity, request.result, request.identity).await?;
+    let completed = ActivityCompleted {
+        result: request.result,
+        identity: request.identity,
+        worker_version: request.worker_version,
+    };
+    complete(&server, activity, completed).await?;
     Ok(RespondActivityTaskCompletedResponse {})
 }
 
@@ -39,26 +44,34 @@ pub(super) async fn by_id(
         &request.run_id,
         request.activity_id,
     )?;
-    complete(&server, activity, request.result, request.identity).await?;
+    let completed = ActivityCompleted {
+        result: request.result,
+        identity: request.identity,
+        worker_version: None,
+    };
+    complete(&server, activity, completed).await?;
     Ok(RespondActivityTaskCompletedByIdResponse {})
 }
 
 async fn complete(
     server: &Frontend,
     activity: Activity,
-    result: Option<Payloads>,
-    identity: String,
+    completed: ActivityCompleted,
 ) -> Result<(), WireError> {
-    validate::identity(&identity, &server.limits)?;
-    if is_too_large(result.as_ref(), &server.limits) {
+    validate::identity(&completed.identity, &server.limits)?;
+    if is_too_large(completed.result.as_ref(), &server.limits) {
         activity
-            .fail(server, "Complete result exceeds size limit.", identity)
+            .fail(
+                server,
+                "Complete result exceeds size limit.",
+                completed.identity,
+            )
             .await?;
         return Ok(());
     }
     activity
         .step(server, |target| {
-            Input::ActivityTaskCompleted(target, result, identity)
+            Input::ActivityTaskCompleted(target, Box::new(completed))
         })
         .await?;
     Ok(())

@@ -30,6 +30,7 @@ pub(super) async fn by_token(
         failure: request.failure,
         last_heartbeat_details: request.last_heartbeat_details,
         identity: request.identity,
+        worker_version: request.worker_version,
     };
     let failures = fail(&server, Activity::by_token(namespace, token), failed).await?;
     Ok(RespondActivityTaskFailedResponse { failures })
@@ -52,6 +53,7 @@ pub(super) async fn by_id(
         failure: request.failure,
         last_heartbeat_details: request.last_heartbeat_details,
         identity: request.identity,
+        worker_version: None,
     };
     let failures = fail(&server, activity, failed).await?;
     Ok(RespondActivityTaskFailedByIdResponse { failures })

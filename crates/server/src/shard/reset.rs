@@ -260,7 +260,7 @@ impl Shard {
             && let Some(cell) = self.cache.get_mut(run_id)
             && let Some(state) = cell.state.workflow()
         {
-            if state.was_reset_by(&request.request_id) {
+            if state.was_opened_by(&request.request_id) {
                 return (Ok(Some(run_id)), seen);
             }
             open = state.is_open();

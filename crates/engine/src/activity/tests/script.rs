@@ -146,6 +146,7 @@ impl Script {
                     failure: (!words.flag("silently")).then(|| failure(words)),
                     last_heartbeat_details: details,
                     identity,
+                    worker_version: None,
                 }),
             ),
             other => return Err(format!("a worker cannot {other}")),

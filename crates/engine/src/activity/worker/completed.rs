@@ -24,6 +24,7 @@ pub(in crate::activity) fn complete(
             failure: Some(server_failure("Complete result exceeds size limit.", true)),
             last_heartbeat_details: None,
             identity,
+            worker_version: None,
         };
         failed::record(step, failed);
         return Ok(Reply::Done);

@@ -24,6 +24,7 @@ pub(in crate::activity) fn heartbeat(
             failure: Some(server_failure("Heartbeat details exceed size limit.", true)),
             last_heartbeat_details: None,
             identity,
+            worker_version: None,
         };
         failed::record(step, failed);
         return Ok(Reply::Heartbeat {

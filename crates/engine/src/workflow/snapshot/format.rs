@@ -131,6 +131,8 @@ struct CoreFields {
     priority: Option<Priority>,
     #[prost(message, optional, tag = "50")]
     versioning: Option<VersioningFields>,
+    #[prost(string, repeated, tag = "52")]
+    builds: Vec<String>,
     #[prost(message, optional, tag = "51")]
     time_skipping: Option<TimeSkippingFields>,
 }
@@ -421,6 +423,7 @@ impl CoreFields {
             execution_deadline: core.execution_deadline.map(|at| at.0),
             outbox_seq: core.outbox_seq,
             worker_version: core.worker_version.as_deref().cloned(),
+            builds: core.builds.as_deref().cloned().unwrap_or_default(),
             reset_points: core.reset_points.to_vec(),
             versioning: core.versioning.as_deref().map(VersioningFields::of),
             time_skipping: core.time_skipping.as_deref().map(TimeSkippingFields::of),
@@ -475,6 +478,7 @@ impl CoreFields {
         core.execution_deadline = self.execution_deadline.map(Timestamp);
         core.outbox_seq = self.outbox_seq;
         core.worker_version = self.worker_version.map(Arc::new);
+        core.builds = (!self.builds.is_empty()).then(|| Arc::new(self.builds));
         core.reset_points = Arc::new(self.reset_points);
         core.versioning = self
             .versioning

@@ -241,7 +241,7 @@ impl State {
         self.core.workflow_task_problem = None;
         self.core.previous_started_event_id = a.started_event_id;
         self.core.last_completed_event_id = event.event_id;
-        self.core.worker_version = a.worker_version.clone().map(Arc::new);
+        self.core.worked_on_by(a.worker_version.as_ref());
         let stamped = a.worker_version.as_ref().map_or("", |v| &v.build_id);
         let build_id = a
             .deployment_version
@@ -390,7 +390,7 @@ impl State {
             return;
         }
         let abandoned = ParentClosePolicy::Abandon as i32;
-        self.withdraw_children(event, abandoned);
+        self.withdraw_children(event);
         let sharing_fate: Vec<i64> = self
             .children
             .iter()
@@ -421,16 +421,15 @@ impl State {
     }
 
     /// Undelivered messages still go out. Only a child that the closing completion itself asked for is not
-    /// started, unless it is to be left to itself: the start of any other may have arrived already, and its
-    /// answer decides what becomes of it.
-    fn withdraw_children(&mut self, close: &HistoryEvent, abandoned: i32) {
+    /// started, also one that was to be left to itself: the start of any other may have arrived already, and
+    /// its answer decides what becomes of it.
+    fn withdraw_children(&mut self, close: &HistoryEvent) {
         let Some(completed) = completion_of(close) else {
             return;
         };
         let own: Vec<i64> = self
             .children
             .from_key(&completed)
-            .filter(|(_, child)| child.initiated.parent_close_policy != abandoned)
             .map(|(id, _)| *id)
             .collect();
         let messages: Vec<u64> = self

@@ -74,6 +74,7 @@ impl State {
             execution_deadline,
             outbox_seq: 1,
             worker_version: None,
+            builds: None,
             priority: attributes.priority.clone().map(Arc::new),
             pause: None,
             buffered_pauses: 0,

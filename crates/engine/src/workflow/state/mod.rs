@@ -17,6 +17,7 @@ pub mod time_skipping;
 pub mod timer;
 pub mod update;
 pub mod versioning;
+pub(crate) mod worker_builds;
 pub mod workflow_task;
 
 use std::collections::BTreeSet;
@@ -177,6 +178,8 @@ pub struct Core {
     pub outbox_seq: u64,
     /// The worker version of the last completed workflow task, as on the wire.
     pub worker_version: Option<Arc<proto::temporal::api::common::v1::WorkerVersionStamp>>,
+    /// The builds that workers said of themselves, the first one first; none while there was but one.
+    pub builds: Option<Arc<Vec<String>>>,
     /// The priority of this run's own tasks.
     pub priority: Option<Arc<Priority>>,
     /// The run that a reset has opened in the place of this one.
@@ -403,10 +406,12 @@ impl State {
         origin.map_or_else(|| self.run_id.to_string(), |origin| origin.run_id.clone())
     }
 
-    /// Whether this very request has opened this run in the place of another.
-    pub fn was_reset_by(&self, request_id: &str) -> bool {
-        let reset = self.core.start.reset.as_ref();
-        reset.is_some_and(|reset| reset.request_id == request_id)
+    /// Whether this very request has opened this run: its reset, or the start that it goes back to.
+    pub fn was_opened_by(&self, request_id: &str) -> bool {
+        let start = &self.core.start;
+        let reset = start.reset.as_ref();
+        *start.request_id == *request_id
+            || reset.is_some_and(|reset| reset.request_id == request_id)
     }
 
     /// The run that a message to this closed one is for by now: children report to the run in its place.

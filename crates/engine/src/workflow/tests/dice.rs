@@ -345,6 +345,7 @@ impl Dice {
         line += &self.maybe(30, &["sticky=s1", "sticky=s1 sticky-timeout=2s"]);
         line += &self.maybe(15, &["force-new"]);
         line += &self.maybe(15, &["return-new"]);
+        line += &self.maybe(20, &["build=b1", "build=b2", "build=b3"]);
         line += &self.maybe(10, &["checksum=b1", "checksum=b2"]);
         let version = self.version(script);
         if !version.is_empty() {

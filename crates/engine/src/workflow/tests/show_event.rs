@@ -178,6 +178,7 @@ fn activities(line: &mut Line, attributes: &A) {
             line.id("scheduled", a.scheduled_event_id);
             line.attempt(a.attempt);
             line.failure("last_failure", a.last_failure.as_ref());
+            line.text("build", build_id(a.worker_version.as_ref()));
         }
         A::ActivityTaskCompletedEventAttributes(a) => {
             line.id("scheduled", a.scheduled_event_id);

@@ -9,7 +9,7 @@ use super::words::Words;
 use super::{commands, requests};
 use crate::deployment::Version;
 use crate::workflow::input::{
-    ActivityFailed, ActivityTarget, Input, StartActivityTask, StartWorkflowTask,
+    ActivityCompleted, ActivityFailed, ActivityTarget, Input, StartActivityTask, StartWorkflowTask,
     WorkflowTaskCompleted,
 };
 use crate::workflow::token::{self, WorkflowTaskToken};
@@ -78,10 +78,7 @@ impl Script {
             identity: "worker".to_owned(),
             sticky: sticky || (!normal && offer.is_some_and(|o| o.sticky_queue.is_some())),
             version,
-            build: words.text("build").map(|build_id| WorkerVersionStamp {
-                build_id,
-                use_versioning: false,
-            }),
+            build: words.text("build").map(build_of),
             directive: offer.map(|o| o.directive.clone()),
         }))
     }
@@ -126,17 +123,24 @@ impl Script {
         }
         let (run, target) = self.activity_task(words)?;
         let identity = "worker".to_owned();
+        let worker_version = words.text("build").map(build_of);
         let details = |words: &mut Words| words.text("details").map(|t| requests::payloads(&t));
         let input = match what.as_str() {
             "completes" => {
                 let result = words.text("result").map(|text| requests::payloads(&text));
-                Input::ActivityTaskCompleted(target, result, identity)
+                let completed = ActivityCompleted {
+                    result,
+                    identity,
+                    worker_version,
+                };
+                Input::ActivityTaskCompleted(target, Box::new(completed))
             }
             "fails" => {
                 let failed = ActivityFailed {
                     last_heartbeat_details: details(words),
                     failure: Some(requests::failure(words)),
                     identity,
+                    worker_version,
                 };
                 Input::ActivityTaskFailed(target, Box::new(failed))
             }
@@ -197,5 +201,12 @@ impl Script {
         }
         let token = self.world.runs[run].activity_tokens.get(&id);
         Ok((run, decode(token.ok_or("it was never started")?)?))
+    }
+}
+
+fn build_of(build_id: String) -> WorkerVersionStamp {
+    WorkerVersionStamp {
+        build_id,
+        use_versioning: false,
     }
 }

@@ -144,7 +144,7 @@ fn overall(details: Option<Payloads>, cause: Option<Failure>) -> Failure {
 }
 
 fn close(step: &mut Step<'_>, id: EventId, failure: Failure, retry_state: RetryState) {
-    let started_event_id = activity_task::record_started(step, id);
+    let started_event_id = activity_task::record_started(step, id, None);
     activity_task::record_close(
         step,
         Attributes::ActivityTaskTimedOutEventAttributes(ActivityTaskTimedOutEventAttributes {

@@ -1,5 +1,6 @@
 //! What the reports on an activity share: which activity is meant, and its close (behaviour, 5.2).
 
+use proto::temporal::api::common::v1::WorkerVersionStamp;
 use proto::temporal::api::history::v1::ActivityTaskStartedEventAttributes;
 use proto::temporal::api::history::v1::history_event::Attributes;
 
@@ -68,7 +69,13 @@ pub(crate) fn resolve_started(
 
 /// Records the start of the last attempt, which history shows only now, together with the close. An
 /// activity that nobody had leaves none. Returns the id, 0 when there is none or while it is buffered.
-pub(crate) fn record_started(step: &mut Step<'_>, id: EventId) -> EventId {
+///
+/// The build shown is that of the worker which ends the attempt, as the reference shows it.
+pub(crate) fn record_started(
+    step: &mut Step<'_>,
+    id: EventId,
+    worker_version: Option<WorkerVersionStamp>,
+) -> EventId {
     let Some(activity) = step.state.activities.get(&id) else {
         return 0;
     };
@@ -81,6 +88,7 @@ pub(crate) fn record_started(step: &mut Step<'_>, id: EventId) -> EventId {
         request_id: started.request_id.to_string(),
         attempt: activity.attempt,
         last_failure: activity.last_failure.as_deref().cloned(),
+        worker_version,
         ..ActivityTaskStartedEventAttributes::default()
     };
     step.external_at(

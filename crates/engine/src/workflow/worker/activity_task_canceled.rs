@@ -30,7 +30,7 @@ pub(crate) fn cancel(
             "unable to mark activity as canceled without activity being request canceled first",
         ));
     }
-    let started_event_id = activity_task::record_started(&mut step, id);
+    let started_event_id = activity_task::record_started(&mut step, id, None);
     activity_task::record_close(
         &mut step,
         Attributes::ActivityTaskCanceledEventAttributes(ActivityTaskCanceledEventAttributes {

@@ -1,14 +1,13 @@
 //! RespondActivityTaskCompleted and its by-id form (behaviour, section 5.2).
 
 use prost::Message;
-use proto::temporal::api::common::v1::Payloads;
 use proto::temporal::api::history::v1::ActivityTaskCompletedEventAttributes;
 use proto::temporal::api::history::v1::history_event::Attributes;
 
 use super::{activity_task, activity_task_failed};
 use crate::rejection::Rejection;
 use crate::workflow::command::server_failure;
-use crate::workflow::input::{ActivityFailed, ActivityTarget};
+use crate::workflow::input::{ActivityCompleted, ActivityFailed, ActivityTarget};
 use crate::workflow::record::{ActivityStarted, ChangeKind};
 use crate::workflow::step::Step;
 use crate::workflow::transition::{Reply, Transition};
@@ -16,9 +15,13 @@ use crate::workflow::transition::{Reply, Transition};
 pub(crate) fn complete(
     mut step: Step<'_>,
     target: &ActivityTarget,
-    result: Option<Payloads>,
-    identity: String,
+    completed: ActivityCompleted,
 ) -> Result<Transition, Rejection> {
+    let ActivityCompleted {
+        result,
+        identity,
+        worker_version,
+    } = completed;
     let id = match activity_task::resolve(step.state, target) {
         Ok(id) => id,
         Err(rejection) => return step.reject(rejection),
@@ -28,6 +31,7 @@ pub(crate) fn complete(
             failure: Some(server_failure("Complete result exceeds size limit.", true)),
             last_heartbeat_details: None,
             identity,
+            worker_version,
         };
         activity_task_failed::record(&mut step, id, failed);
         return step.done(Reply::Done);
@@ -47,7 +51,7 @@ pub(crate) fn complete(
         };
         step.change(ChangeKind::ActivityStarted(started));
     }
-    let started_event_id = activity_task::record_started(&mut step, id);
+    let started_event_id = activity_task::record_started(&mut step, id, worker_version);
     activity_task::record_close(
         &mut step,
         Attributes::ActivityTaskCompletedEventAttributes(ActivityTaskCompletedEventAttributes {

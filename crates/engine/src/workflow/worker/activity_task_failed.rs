@@ -1,6 +1,7 @@
 //! RespondActivityTaskFailed and its by-id form: another attempt, or the end (behaviour, section 5.4).
 
 use prost::Message;
+use proto::temporal::api::common::v1::WorkerVersionStamp;
 use proto::temporal::api::enums::v1::RetryState;
 use proto::temporal::api::failure::v1::Failure;
 use proto::temporal::api::failure::v1::failure::FailureInfo;
@@ -53,7 +54,10 @@ pub(crate) fn record(step: &mut Step<'_>, id: EventId, failed: ActivityFailed) {
             let details = failed.last_heartbeat_details;
             retry_after(step, id, failure, after, details);
         }
-        Decision::NoRetry(retry_state) => close(step, id, failure, retry_state, failed.identity),
+        Decision::NoRetry(retry_state) => {
+            let worker = (failed.identity, failed.worker_version);
+            close(step, id, failure, retry_state, worker);
+        }
     }
 }
 
@@ -148,9 +152,9 @@ fn close(
     id: EventId,
     failure: Failure,
     retry_state: RetryState,
-    identity: String,
+    (identity, worker_version): (String, Option<WorkerVersionStamp>),
 ) {
-    let started_event_id = activity_task::record_started(step, id);
+    let started_event_id = activity_task::record_started(step, id, worker_version);
     activity_task::record_close(
         step,
         Attributes::ActivityTaskFailedEventAttributes(ActivityTaskFailedEventAttributes {

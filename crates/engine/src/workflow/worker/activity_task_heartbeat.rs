@@ -26,6 +26,7 @@ pub(crate) fn heartbeat(
             failure: Some(server_failure("Heartbeat details exceed size limit.", true)),
             last_heartbeat_details: None,
             identity,
+            worker_version: None,
         };
         activity_task_failed::record(&mut step, id, failed);
         return step.done(Reply::Heartbeat {

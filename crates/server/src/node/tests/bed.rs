@@ -8,7 +8,9 @@ use bytes::Bytes;
 use engine::Namespace;
 use engine::time::Timestamp;
 use engine::workflow::StartInput;
-use engine::workflow::input::{ActivityFailed, ActivityTarget, Input, WorkflowTaskCompleted};
+use engine::workflow::input::{
+    ActivityCompleted, ActivityFailed, ActivityTarget, Input, WorkflowTaskCompleted,
+};
 use engine::workflow::token;
 use engine::workflow::transition::{Reply, WorkflowTaskCompletedReply};
 use prost::Message as _;
@@ -234,7 +236,14 @@ impl Bed {
         let execution = task.workflow_execution.clone().unwrap();
         let run_id = Uuid::try_parse(&execution.run_id).unwrap();
         let target = ActivityTarget::Token(token);
-        let input = Input::ActivityTaskCompleted(target, None, "worker".to_owned());
+        let input = Input::ActivityTaskCompleted(
+            target,
+            Box::new(ActivityCompleted {
+                result: None,
+                identity: "worker".to_owned(),
+                worker_version: None,
+            }),
+        );
         self.node
             .shards
             .step(&self.namespace, execution.workflow_id, Some(run_id), input)
@@ -255,6 +264,7 @@ impl Bed {
             }),
             last_heartbeat_details: None,
             identity: "worker".to_owned(),
+            worker_version: None,
         };
         let input = Input::ActivityTaskFailed(ActivityTarget::Token(token), Box::new(failed));
         self.node

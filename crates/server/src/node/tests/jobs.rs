@@ -69,6 +69,7 @@ async fn fail(bed: &Bed, task: &PollActivityTaskQueueResponse) {
         }),
         last_heartbeat_details: None,
         identity: "worker".to_owned(),
+        worker_version: None,
     };
     let input = Input::Failed(target(task), Box::new(failed));
     step(bed, &task.activity_id, input).await;
