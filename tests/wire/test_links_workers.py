@@ -41,6 +41,59 @@ def test_more_than_ten_links(w):
         w.start(links=[LINK] * 11)
 
 
+def workflow_event(**fields):
+    return {"workflow_event": {"namespace": "n", "workflow_id": "w", "run_id": "r", **fields}}
+
+
+@pytest.mark.parametrize(
+    "link, message",
+    [
+        ({}, "unsupported link variant"),
+        (workflow_event(namespace=""), "workflow event link must not have an empty namespace field"),
+        (
+            workflow_event(workflow_id=""),
+            "workflow event link must not have an empty workflow ID field",
+        ),
+        (workflow_event(run_id=""), "workflow event link must not have an empty run ID field"),
+        (
+            workflow_event(event_ref={"event_id": 3}),
+            "workflow event link ref cannot have an unspecified event type and a non-zero event ID",
+        ),
+        ({"batch_job": {}}, "batch job link must not have an empty job ID"),
+        ({"activity": {}}, "activity link must not have an empty namespace field"),
+        (
+            {"activity": {"namespace": "n"}},
+            "activity link must not have an empty activity ID field",
+        ),
+        (
+            {"activity": {"namespace": "n", "activity_id": "a"}},
+            "activity link must not have an empty run ID field",
+        ),
+        ({"nexus_operation": {}}, "nexus operation link must not have an empty namespace field"),
+        (
+            {"nexus_operation": {"namespace": "n"}},
+            "nexus operation link must not have an empty operation ID field",
+        ),
+        (
+            {"nexus_operation": {"namespace": "n", "operation_id": "o"}},
+            "nexus operation link must not have an empty run ID field",
+        ),
+    ],
+)
+def test_links_that_are_refused(w, link, message):
+    with refused("INVALID_ARGUMENT", message):
+        w.start(links=[link])
+    callback = {"nexus": {"url": "temporal://system"}, "links": [link]}
+    with refused("INVALID_ARGUMENT", message):
+        w.start(completion_callbacks=[callback])
+
+
+def test_the_links_of_callbacks_count(w):
+    callback = {"nexus": {"url": "temporal://system"}, "links": [LINK] * 5}
+    with refused("INVALID_ARGUMENT", "cannot attach more than 10 links per request, got 11"):
+        w.start(links=[workflow_event()], completion_callbacks=[callback, callback])
+
+
 def test_worker_heartbeats(w):
     key = uuid.uuid4().hex
     now = timestamp_pb2.Timestamp()

@@ -97,7 +97,7 @@ fn check(
         }
         engine::nexus::callback::check(&mut request.completion_callbacks, limits)?;
     }
-    validate::links(&request.links)?;
+    validate::all_links(&request.links, &request.completion_callbacks)?;
     on_conflict(request)
 }
 

@@ -122,7 +122,6 @@ pub(super) fn check(
     }
     validate::search_attributes(&mut request.search_attributes, namespace, limits)?;
     validate::priority(request.priority.as_ref())?;
-    validate::links(&request.links)?;
     callback::check(&mut request.completion_callbacks, limits)?;
     // A callback shows its links itself.
     request.links.retain(|link| {
@@ -131,6 +130,7 @@ pub(super) fn check(
             .iter()
             .any(|callback| callback.links.contains(link))
     });
+    validate::all_links(&request.links, &request.completion_callbacks)?;
     time_skipping::check(request.time_skipping_config.as_mut(), limits)?;
     validate::blob_size(
         request.input.as_ref().map_or(0, Message::encoded_len),

@@ -88,7 +88,6 @@ pub(super) fn check(
         }
         stage => stage,
     };
-    validate::links(&update.links)?;
     callback::check(&mut update.completion_callbacks, limits)?;
     // A callback shows its links itself.
     let callbacks = &update.completion_callbacks;
@@ -97,6 +96,7 @@ pub(super) fn check(
             .iter()
             .any(|callback| callback.links.contains(link))
     });
+    validate::all_links(&update.links, callbacks)?;
     Ok(Checked {
         execution,
         update: UpdateWorkflow {

@@ -5,9 +5,10 @@ use engine::limits::Limits;
 use engine::search_attributes::{self, SearchAttributeType};
 use engine::{cron, retry};
 use prost::Message;
+use proto::temporal::api::common::v1::link::workflow_event::Reference;
 use proto::temporal::api::common::v1::{
-    Link, Memo, Payloads, Priority, RetryPolicy, SearchAttributes, WorkflowExecution, WorkflowType,
-    link,
+    Callback, Link, Memo, Payloads, Priority, RetryPolicy, SearchAttributes, WorkflowExecution,
+    WorkflowType, link,
 };
 use proto::temporal::api::enums::v1::{
     TaskQueueKind, WorkflowIdConflictPolicy as Conflict, WorkflowIdReusePolicy as Reuse,
@@ -242,14 +243,21 @@ pub(super) fn priority(priority: Option<&Priority>) -> Result<(), WireError> {
     Ok(())
 }
 
+/// The links of a request that brings no callbacks.
 pub(super) fn links(links: &[Link]) -> Result<(), WireError> {
-    let count = links.len();
+    all_links(links, &[])
+}
+
+/// The links of a request and of the callbacks that it brings: they count together.
+pub(super) fn all_links(links: &[Link], callbacks: &[Callback]) -> Result<(), WireError> {
+    let of_callbacks = callbacks.iter().flat_map(|callback| &callback.links);
+    let count = links.len() + of_callbacks.clone().count();
     if count > LINKS_MAX {
         return Err(WireError::invalid(format!(
             "cannot attach more than {LINKS_MAX} links per request, got {count}"
         )));
     }
-    links.iter().try_for_each(one_link)
+    links.iter().chain(of_callbacks).try_for_each(one_link)
 }
 
 fn one_link(link: &Link) -> Result<(), WireError> {
@@ -267,18 +275,47 @@ fn one_link(link: &Link) -> Result<(), WireError> {
             )))
         })
     };
+    let execution = |kind, namespace, name, id, run_id| {
+        let fields = [("namespace", namespace), (name, id), ("run ID", run_id)];
+        missing(kind, &fields)
+    };
     match &link.variant {
-        None => Err(WireError::invalid("unsupported link variant")),
-        Some(link::Variant::WorkflowEvent(event)) => missing(
-            "workflow event",
-            &[
-                ("namespace", &event.namespace),
-                ("workflow ID", &event.workflow_id),
-                ("run ID", &event.run_id),
-            ],
-        ),
-        Some(link::Variant::BatchJob(job)) => missing("batch job", &[("job ID", &job.job_id)]),
-        Some(_) => Ok(()),
+        None | Some(link::Variant::Callback(_)) => {
+            Err(WireError::invalid("unsupported link variant"))
+        }
+        Some(link::Variant::WorkflowEvent(event)) => {
+            let (id, run_id) = (&event.workflow_id, &event.run_id);
+            let kind = "workflow event";
+            execution(kind, &event.namespace, "workflow ID", id, run_id)?;
+            match &event.reference {
+                Some(Reference::EventRef(event))
+                    if event.event_type == 0 && event.event_id != 0 =>
+                {
+                    Err(WireError::invalid(
+                        "workflow event link ref cannot have an unspecified event type and a \
+                         non-zero event ID",
+                    ))
+                }
+                _ => Ok(()),
+            }
+        }
+        Some(link::Variant::BatchJob(job)) if job.job_id.is_empty() => Err(WireError::invalid(
+            "batch job link must not have an empty job ID",
+        )),
+        Some(link::Variant::BatchJob(_)) => Ok(()),
+        Some(link::Variant::NexusOperation(to)) => {
+            let (id, run_id) = (&to.operation_id, &to.run_id);
+            let kind = "nexus operation";
+            execution(kind, &to.namespace, "operation ID", id, run_id)
+        }
+        Some(link::Variant::Activity(to)) => {
+            let (id, run_id) = (&to.activity_id, &to.run_id);
+            execution("activity", &to.namespace, "activity ID", id, run_id)
+        }
+        Some(link::Variant::Workflow(to)) => {
+            let (id, run_id) = (&to.workflow_id, &to.run_id);
+            execution("workflow", &to.namespace, "workflow ID", id, run_id)
+        }
     }
 }
 
