@@ -108,6 +108,11 @@ impl RateLimit {
         Arc::strong_count(&self.numbers) > 1
     }
 
+    /// Whether several parts of a queue hold it; one more is whoever keeps it for them.
+    pub(super) fn has_parts(&self) -> bool {
+        Arc::strong_count(&self.numbers) > 2
+    }
+
     /// What UpdateTaskQueueConfig has set.
     pub(super) fn api_rate(&self) -> Option<f64> {
         load(&self.numbers.api_rate)
@@ -123,11 +128,15 @@ impl RateLimit {
         self.clip(now_ns);
     }
 
-    pub(super) fn set_worker_rate(&self, rate: Option<f64>, now_ns: i64) {
-        if self.worker_rate() != rate {
-            store(&self.numbers.worker_rate, rate);
-            self.clip(now_ns);
+    /// Whether tasks may go sooner now.
+    pub(super) fn set_worker_rate(&self, rate: Option<f64>, now_ns: i64) -> bool {
+        if self.worker_rate() == rate {
+            return false;
         }
+        store(&self.numbers.worker_rate, rate);
+        let before_ns = self.ready_ns();
+        self.clip(now_ns);
+        self.ready_ns() < before_ns
     }
 
     fn pace(&self) -> Pace {

@@ -277,6 +277,11 @@ impl<T, W: Clone + Ord> Matcher<T, W> {
         self.limiter.set_api_rate(rate, now_ns);
     }
 
+    /// Sets the rate limit that a worker asks for. Whether other parts of the queue may now give out tasks sooner.
+    pub fn set_worker_rate(&mut self, rate: Option<f64>, now_ns: i64) -> bool {
+        self.limiter.set_worker_rate(rate, now_ns) && self.limiter.has_parts()
+    }
+
     /// The rate limit in force, and who set it.
     pub fn rate_limit(&self) -> (Option<f64>, RateLimitSource) {
         match (self.limiter.api_rate(), self.limiter.worker_rate()) {

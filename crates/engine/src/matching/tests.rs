@@ -671,3 +671,25 @@ fn parts_of_a_queue_share_its_rate_limit() {
     let later = drain(&mut other, SECOND / 2).len() + drain(&mut one, SECOND / 2).len();
     assert_eq!(later, 1);
 }
+
+#[test]
+fn a_worker_that_asks_for_more_wakes_the_other_parts() {
+    let limit = RateLimit::default();
+    let mut one = Queue::sharing(limit.clone(), 0);
+    let mut other = Queue::sharing(limit.clone(), 0);
+    for task in 0..2 {
+        other.offer(task, TaskMeta::default(), 0);
+    }
+    let slow = |identity| Poller {
+        max_tasks_per_second: Some(0.01),
+        ..worker(identity)
+    };
+    assert_eq!(other.poll("p", slow("p"), 0), Some(0));
+    assert_eq!(other.poll("p", slow("p"), 0), None);
+    let waits_ns = other.next_release_ns().unwrap();
+    assert!(waits_ns > 90 * SECOND);
+    assert!(one.set_worker_rate(Some(10.0), 0));
+    assert!(other.next_release_ns().unwrap() < 2 * SECOND);
+    assert!(!one.set_worker_rate(Some(10.0), 0), "as it was");
+    assert!(!one.set_worker_rate(Some(0.1), 0), "less");
+}

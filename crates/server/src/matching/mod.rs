@@ -352,6 +352,11 @@ impl Matching {
         let name = &poll.task_queue;
         let queue = self.queue(namespace, name, kind, version, poll.sticky, now_ns);
         self.sweep(now_ns);
+        if queue.raises_limit(poll.max_tasks_per_second, now_ns) {
+            for part in self.all_of(namespace, name, &[kind]) {
+                part.release(now_ns);
+            }
+        }
         let has_left = || self.has_shut_down(&poll.worker_instance_key);
         queue.poll(poll, &has_left, now_ns).await
     }

@@ -29,8 +29,8 @@ struct Inner {
     matcher: Matcher<Offer, u64>,
     waiting: HashMap<u64, Waiter>,
     next_waiter: u64,
-    /// A timer will look again when a rate limit lets the next task go.
-    timed: bool,
+    /// When a timer will look again, as a rate limit lets the next task go.
+    timed_ns: Option<i64>,
     /// It left the map: nobody will poll it again.
     unloaded: bool,
 }
@@ -123,7 +123,7 @@ impl Queue {
             matcher: Matcher::sharing(limit, now_ns),
             waiting: HashMap::new(),
             next_waiter: 0,
-            timed: false,
+            timed_ns: None,
             unloaded: false,
         };
         Arc::new(Self {
@@ -331,8 +331,14 @@ impl Queue {
         }
     }
 
+    /// Takes over the rate limit that a worker asks for. Whether that lets tasks go sooner from other parts of the
+    /// queue, too.
+    pub(super) fn raises_limit(&self, rate: Option<f64>, now_ns: i64) -> bool {
+        lock(&self.inner).matcher.set_worker_rate(rate, now_ns)
+    }
+
     /// Hands out everything that a rate limit lets go now.
-    fn release(self: &Arc<Self>, now_ns: i64) {
+    pub(super) fn release(self: &Arc<Self>, now_ns: i64) {
         let mut undeliverable = Vec::new();
         let mut inner = lock(&self.inner);
         while let Some((waiter, task)) = inner.matcher.release(now_ns) {
@@ -345,18 +351,21 @@ impl Queue {
 
     /// Sets a timer for the next task that a rate limit holds back, if one does.
     fn time_release(self: &Arc<Self>, inner: &mut Inner, now_ns: i64) {
-        if inner.timed {
-            return;
-        }
         let Some(at_ns) = inner.matcher.next_release_ns() else {
             return;
         };
-        inner.timed = true;
+        // A limit that was raised lets it go before the timer of the one before.
+        if inner.timed_ns.is_some_and(|timed_ns| timed_ns <= at_ns) {
+            return;
+        }
+        inner.timed_ns = Some(at_ns);
         let wait = Duration::from_nanos(u64::try_from(at_ns.saturating_sub(now_ns)).unwrap_or(0));
         let queue = Arc::clone(self);
         tokio::spawn(async move {
             tokio::time::sleep(wait).await;
-            lock(&queue.inner).timed = false;
+            lock(&queue.inner)
+                .timed_ns
+                .take_if(|timed_ns| *timed_ns == at_ns);
             queue.release(queue.clock.now().0);
         });
     }
