@@ -121,7 +121,7 @@ pub struct Dev {
     #[arg(long, env = "STEADFAST_IP", default_value = "127.0.0.1", value_parser = parse_ip)]
     pub ip: IpAddr,
 
-    /// Address to listen on for HTTP. Default: the API's.
+    /// Address to listen on at `--ui-port`. Default: the API's.
     #[arg(long, value_parser = parse_ip)]
     pub ui_ip: Option<IpAddr>,
 
@@ -156,6 +156,10 @@ pub struct Dev {
     #[arg(long, env = "STEADFAST_LOG_FORMAT", value_enum, default_value = "text")]
     pub log_format: LogFormat,
 
+    /// Write the settings to stderr before serving.
+    #[arg(long, num_args = 0..=1, default_missing_value = "true")]
+    pub log_config: Option<bool>,
+
     /// Flags of the reference that have no effect here.
     #[command(flatten)]
     pub accepted: Accepted,
@@ -171,8 +175,6 @@ pub struct Accepted {
     /// SQLite is set up for durability, and stays so.
     #[arg(long, hide = true)]
     sqlite_pragma: Vec<String>,
-    #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "true")]
-    log_config: Option<bool>,
     #[arg(long, hide = true)]
     ui_asset_path: Option<String>,
     #[arg(long, hide = true)]
@@ -193,10 +195,32 @@ pub struct Accepted {
     profile: Option<String>,
     #[arg(long, hide = true)]
     config_file: Option<String>,
+    #[arg(long, hide = true)]
+    time_format: Option<String>,
+    #[arg(long, hide = true)]
+    command_timeout: Option<String>,
+    #[arg(long, hide = true)]
+    client_connect_timeout: Option<String>,
+    #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "true")]
+    no_json_shorthand_payloads: Option<bool>,
     #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "true")]
     disable_config_file: Option<bool>,
     #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "true")]
     disable_config_env: Option<bool>,
+}
+
+impl Accepted {
+    /// Those that ask for something that is not done.
+    pub fn without_effect(&self) -> Vec<&'static str> {
+        let given = [
+            ("--sqlite-pragma", !self.sqlite_pragma.is_empty()),
+            ("--ui-asset-path", self.ui_asset_path.is_some()),
+            ("--ui-codec-endpoint", self.ui_codec_endpoint.is_some()),
+            ("--ui-public-path", self.ui_public_path.is_some()),
+        ];
+        let given = given.into_iter().filter(|(_, given)| *given);
+        given.map(|(flag, _)| flag).collect()
+    }
 }
 
 impl Dev {
@@ -216,6 +240,7 @@ impl Dev {
             dynamic_config_values: Vec::new(),
             log_level: "warn".to_owned(),
             log_format: LogFormat::Text,
+            log_config: None,
             accepted: Accepted::default(),
         }
     }
@@ -236,15 +261,17 @@ impl Dev {
         }
     }
 
-    /// Further ports where the same is served.
-    pub fn further_http_ports(&self) -> Vec<u16> {
-        let mut ports: Vec<u16> = [self.ui_port, self.metrics_port]
-            .into_iter()
-            .flatten()
-            .collect();
-        ports.dedup();
-        ports.retain(|port| *port != self.http_port().0);
-        ports
+    /// Further places where the same is served: address, port, and the flag that asks for it.
+    pub fn further_http(&self) -> Vec<(IpAddr, u16, &'static str)> {
+        let ui_ip = self.ui_ip.unwrap_or(self.ip);
+        let ui = self.ui_port.map(|port| (ui_ip, port, "--ui-port"));
+        let metrics = self
+            .metrics_port
+            .map(|port| (self.ip, port, "--metrics-port"));
+        let mut places: Vec<_> = [ui, metrics].into_iter().flatten().collect();
+        places.dedup_by_key(|(ip, port, _)| (*ip, *port));
+        places.retain(|(ip, port, _)| (*ip, *port) != (self.ip, self.http_port().0));
+        places
     }
 
     /// Search attributes as the registry keeps them.
@@ -313,7 +340,7 @@ mod tests {
              --log-level error \
              -n one -n two --search-attribute A=Keyword --search-attribute B=int --http-port 7301 \
              --dynamic-config-value limit.maxIDLength=10 --sqlite-pragma journal_mode=wal \
-             --log-config=true --ui-port 8300",
+             --log-config=true --ui-port 8300 --ui-ip 127.0.0.2 --ui-public-path /t --metrics-port 8301",
         )
         .unwrap();
         assert_eq!(dev.database(), Some(Path::new("x.db")));
@@ -325,14 +352,20 @@ mod tests {
             SearchAttributeType::Int.to_wire() as i32
         );
         assert_eq!(dev.dynamic_config_values[0].1, serde_json::json!(10));
-        assert_eq!(dev.further_http_ports(), [8300]);
+        let (ip, ui_ip) = ([127, 0, 0, 1].into(), [127, 0, 0, 2].into());
+        let further = [(ui_ip, 8300, "--ui-port"), (ip, 8301, "--metrics-port")];
+        assert_eq!(dev.further_http(), further);
+        assert_eq!(dev.log_config, Some(true));
+        let without_effect = dev.accepted.without_effect();
+        assert_eq!(without_effect, ["--sqlite-pragma", "--ui-public-path"]);
     }
 
     #[test]
     fn defaults() {
         let dev = parse("steadfast dev").unwrap();
         assert_eq!((dev.port, dev.http_port()), (7233, (7243, false)));
-        assert!(dev.further_http_ports().is_empty());
+        assert!(dev.further_http().is_empty());
+        assert!(dev.accepted.without_effect().is_empty());
         assert_eq!(dev.log_format, LogFormat::Text);
         assert_eq!(dev.database(), Some(Path::new("steadfast.db")));
         assert_eq!(parse("steadfast dev --in-memory").unwrap().database(), None);

@@ -9,6 +9,37 @@ use engine::limits::Limits;
 use engine::nexus::callback::AllowedAddress;
 use serde_json::Value;
 
+use crate::node::POLL_HOLD_MAX;
+
+/// Set by SDKs' suites and test environments each time, to what is always so here.
+const ALWAYS_ON: [&str; 25] = [
+    "activity.enablestandalone",
+    "activity.startdelayenabled",
+    "frontend.activityapisenabled",
+    "frontend.enablecancelworkerpollsonshutdown",
+    "frontend.enableexecutemultioperation",
+    "frontend.enableserverversioncheck",
+    "frontend.enableupdateworkflowexecution",
+    "frontend.enableupdateworkflowexecutionasyncaccepted",
+    "frontend.listworkersenabled",
+    "frontend.workerheartbeatsenabled",
+    "frontend.workerversioningworkflowapis",
+    "frontend.workflowpauseenabled",
+    "history.enablechasm",
+    "history.enablechasmcallbacks",
+    "history.enablerequestidreflinks",
+    "history.enablestandaloneactivityoperatorcommands",
+    "history.enableupdatecallbacks",
+    "matching.usenewmatcher",
+    "component.nexusoperations.recordcancelrequestcompletionevents",
+    "nexusoperation.enablestandalone",
+    "system.enableactivityeagerexecution",
+    "system.enabledeployments",
+    "system.enabledeploymentversions",
+    "system.enableeagerworkflowstart",
+    "system.forcesearchattributescacherefreshonread",
+];
+
 /// What settings change.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -16,6 +47,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How long a history read waits for news.
     pub history_wait: Duration,
+    /// How long a task poll is held at most.
+    pub poll_hold_max: Duration,
     /// How often versions that drain are looked at.
     pub drainage: DrainagePace,
     /// The `Host` headers with which the API is served over HTTP, `*` for anything; `None` is all.
@@ -29,6 +62,7 @@ impl Default for Settings {
         Self {
             limits: Limits::default(),
             history_wait: Duration::from_secs(20),
+            poll_hold_max: POLL_HOLD_MAX,
             drainage: DrainagePace::default(),
             http_allowed_hosts: None,
             callback_url: None,
@@ -168,10 +202,8 @@ impl Settings {
                 self.http_allowed_hosts = Some(hosts);
             }
             "history.longpollexpirationinterval" => self.history_wait = span()?,
-            // SDKs' test environments set these each time, to what is always so here.
-            "frontend.enableserverversioncheck"
-            | "frontend.enableupdateworkflowexecution"
-            | "frontend.enableupdateworkflowexecutionasyncaccepted" => {}
+            "matching.longpollexpirationinterval" => self.poll_hold_max = span()?,
+            known if ALWAYS_ON.contains(&known) && value == &Value::Bool(true) => {}
             _ => return Err(SettingError::Unknown(name.to_owned())),
         }
         Ok(())
@@ -266,7 +298,16 @@ mod tests {
             Some("http://h/{namespace}/c")
         );
 
+        let name = "matching.longPollExpirationInterval";
+        settings.set(name, &json!("2s")).unwrap();
+        assert_eq!(settings.poll_hold_max, Duration::from_secs(2));
+
         let before = settings.clone();
+        // What is always on cannot be switched off.
+        let on = "system.enableEagerWorkflowStart";
+        assert_eq!(settings.set(on, &json!(true)), Ok(()));
+        let off = settings.set(on, &json!(false)).unwrap_err();
+        assert_eq!(off, SettingError::Unknown(on.into()));
         let unknown = settings.set("system.something", &json!(true)).unwrap_err();
         assert_eq!(unknown, SettingError::Unknown("system.something".into()));
         assert!(settings.set("limit.maxIDLength", &json!("x")).is_err());

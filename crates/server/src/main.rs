@@ -98,19 +98,13 @@ async fn serve(dev: Dev, skipping: Option<Arc<TimeSkipping>>) -> Result<(), Stri
     survive_file_size_limits()?;
     let mut stop_signals = StopSignals::watch()?;
     let settings = settings(&dev)?;
+    tell(&dev, &settings);
     // Ports first: a second server by mistake must not touch the first one's database.
     let listener = bind(dev.ip, dev.port, "--port").await?;
     let http_listener = bind_http(&dev).await?;
     let mut http_listeners = Vec::new();
-    for port in dev.further_http_ports() {
-        http_listeners.push(
-            bind(
-                dev.ui_ip.unwrap_or(dev.ip),
-                port,
-                "--ui-port or --metrics-port",
-            )
-            .await?,
-        );
+    for (ip, port, flag) in dev.further_http() {
+        http_listeners.push(bind(ip, port, flag).await?);
     }
     let address = local(&listener)?;
     let http_address = local(&http_listener)?;
@@ -134,6 +128,7 @@ async fn serve(dev: Dev, skipping: Option<Arc<TimeSkipping>>) -> Result<(), Stri
             None => Arc::new(SystemClock),
         },
         seed: uuid::Uuid::new_v4().as_u64_pair().0,
+        poll_hold_max: settings.poll_hold_max,
         callback_url: settings.callback_url.clone().unwrap_or_else(|| {
             format!("http://{http_address}/namespaces/{{namespace}}/nexus/callback")
         }),
@@ -211,6 +206,18 @@ async fn keep_everything(namespaces: &Namespaces) -> Result<(), String> {
     Ok(())
 }
 
+/// What was asked for and is not done, and, if wanted, what the server runs with.
+fn tell(dev: &Dev, settings: &Settings) {
+    let without_effect = dev.accepted.without_effect();
+    if !without_effect.is_empty() {
+        let flags = without_effect.join(", ");
+        tracing::warn!("{flags}: taken, but without effect here");
+    }
+    if dev.log_config == Some(true) {
+        let _ = writeln!(std::io::stderr(), "{dev:#?}\n{settings:#?}");
+    }
+}
+
 fn settings(dev: &Dev) -> Result<Settings, String> {
     let mut settings = Settings::default();
     for (name, value) in &dev.dynamic_config_values {
@@ -236,10 +243,9 @@ async fn bind(ip: IpAddr, port: u16, flag: &str) -> Result<TcpListener, String> 
 
 /// A port that was asked for must be free; otherwise any free one will do.
 async fn bind_http(dev: &Dev) -> Result<TcpListener, String> {
-    let ip = dev.ui_ip.unwrap_or(dev.ip);
     let (port, asked) = dev.http_port();
-    match bind(ip, port, "--http-port").await {
-        Err(_) if !asked => bind(ip, 0, "--http-port").await,
+    match bind(dev.ip, port, "--http-port").await {
+        Err(_) if !asked => bind(dev.ip, 0, "--http-port").await,
         bound => bound,
     }
 }

@@ -15,7 +15,7 @@ use super::task_view::{HISTORY, next_page, normal_queue};
 use super::{Frontend, Server, deployment, task_view, validate};
 use crate::error::WireError;
 use crate::matching::Poll;
-use crate::node::{Node, PolledKind, PolledWorkflowTask};
+use crate::node::{PolledKind, PolledWorkflowTask};
 use crate::wire::Reply;
 
 /// Shorter polls are refused: they would end before they began.
@@ -69,8 +69,8 @@ pub(super) fn poll(
         ));
     }
     validate::identity(&identity, &server.limits)?;
-    let (name, sticky) = validate::task_queue(queue, &server.limits)?;
-    Ok(Node::poll_hold(Some(left)).map(|hold| Poll {
+    let (name, sticky) = validate::served_queue(queue, &server.limits)?;
+    Ok(server.node.poll_hold(Some(left)).map(|hold| Poll {
         task_queue: name.into(),
         sticky,
         identity,

@@ -37,8 +37,8 @@ const SHARD_COUNT_MAX: usize = 4;
 /// The default of [`NodeOptions::cache_bytes_max`].
 const CACHE_BYTES_MAX: usize = 256 << 20;
 
-/// No task poll is held for longer (behaviour, section 3.4).
-const POLL_HOLD_MAX: Duration = Duration::from_secs(60);
+/// The default of [`NodeOptions::poll_hold_max`] (behaviour, section 3.4).
+pub const POLL_HOLD_MAX: Duration = Duration::from_secs(60);
 /// An empty answer leaves so long before the client's deadline.
 const POLL_MARGIN: Duration = Duration::from_millis(1500);
 /// Polls with less time than this are answered at once.
@@ -59,6 +59,8 @@ pub struct NodeOptions {
     pub seed: u64,
     /// Where completion callbacks to this server come in over HTTP; `{namespace}` stands for a namespace.
     pub callback_url: String,
+    /// No task poll is held for longer (`matching.longPollExpirationInterval`).
+    pub poll_hold_max: Duration,
 }
 
 impl Default for NodeOptions {
@@ -72,6 +74,7 @@ impl Default for NodeOptions {
             clock: Arc::new(SystemClock),
             seed,
             callback_url: "http://127.0.0.1:7243/namespaces/{namespace}/nexus/callback".to_owned(),
+            poll_hold_max: POLL_HOLD_MAX,
         }
     }
 }
@@ -94,6 +97,7 @@ pub struct Node {
     pub store: Arc<dyn Store>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
+    poll_hold_max: Duration,
 }
 
 /// See [`crate::nexus`].
@@ -168,6 +172,7 @@ impl Node {
             nexus,
             store,
             clock: options.clock,
+            poll_hold_max: options.poll_hold_max,
         }))
     }
 
@@ -213,13 +218,17 @@ impl Node {
 
     /// How long a task poll may be held: the client's time left, at most 60 s, less a margin so that the
     /// empty answer arrives in time (behaviour, section 3.4). `None`: answer empty at once.
-    pub fn poll_hold(client: Option<Duration>) -> Option<Duration> {
-        let left = client.unwrap_or(POLL_HOLD_MAX);
-        if left < POLL_TIME_MIN {
-            return None;
-        }
-        // A short poll gets at least half of its time.
-        let margin = POLL_MARGIN.min(left / 2);
-        Some(left.min(POLL_HOLD_MAX) - margin)
+    pub fn poll_hold(&self, client: Option<Duration>) -> Option<Duration> {
+        poll_hold(client, self.poll_hold_max)
     }
+}
+
+pub(crate) fn poll_hold(client: Option<Duration>, max: Duration) -> Option<Duration> {
+    let left = client.unwrap_or(max);
+    if left < POLL_TIME_MIN {
+        return None;
+    }
+    let held = left.min(max);
+    // A short poll gets at least half of its time.
+    Some(held - POLL_MARGIN.min(held / 2))
 }

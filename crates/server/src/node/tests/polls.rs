@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::bed::{Bed, sticky};
 use crate::matching::QueueKind;
-use crate::node::{Node, Poll, PolledKind};
+use crate::node::{POLL_HOLD_MAX, Poll, PolledKind, poll_hold};
 
 #[tokio::test]
 async fn a_poll_without_tasks_ends_with_nothing() {
@@ -194,12 +194,17 @@ async fn a_worker_that_shuts_down_ends_its_polls() {
 #[test]
 fn a_poll_is_held_a_little_shorter_than_the_client_waits() {
     let s = Duration::from_secs;
-    let hold = |left| Node::poll_hold(Some(left));
+    let max = POLL_HOLD_MAX;
+    let hold = |left| poll_hold(Some(left), max);
     assert_eq!(hold(s(75)), Some(Duration::from_millis(58_500)));
     assert_eq!(hold(s(10)), Some(Duration::from_millis(8_500)));
     assert_eq!(hold(s(2)), Some(s(1)));
     assert_eq!(hold(Duration::from_millis(999)), None);
-    assert_eq!(Node::poll_hold(None), Some(Duration::from_millis(58_500)));
+    assert_eq!(poll_hold(None, max), Some(Duration::from_millis(58_500)));
+    assert_eq!(
+        poll_hold(Some(s(75)), s(1)),
+        Some(Duration::from_millis(500))
+    );
 }
 
 #[tokio::test]
