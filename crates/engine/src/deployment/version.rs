@@ -223,6 +223,10 @@ fn validate_older(given: &VersioningOverride) -> Result<(), Rejection> {
             invalid("only provide pinned version if behavior is 'PINNED'")
         }
         Behavior::AutoUpgrade => Ok(()),
+        Behavior::Unspecified if given.behavior != 0 => Err(Rejection::invalid(format!(
+            "override behavior {} not recognized",
+            given.behavior
+        ))),
         Behavior::Unspecified => invalid("override behavior is required"),
     }
 }

@@ -15,6 +15,7 @@ pub(super) async fn handle(
     call: Call<DeprecateNamespaceRequest>,
 ) -> Result<DeprecateNamespaceResponse, WireError> {
     let name = required(&call.request.namespace)?;
+    server.namespace(name)?;
     server
         .namespaces
         .change(name, |record| record.set_state(NamespaceState::Deprecated))

@@ -16,7 +16,7 @@ pub(super) async fn handle(
 ) -> Result<DescribeNamespaceResponse, WireError> {
     let DescribeNamespaceRequest { namespace, id, .. } = call.request;
     let entry = match (namespace.as_str(), id.as_str()) {
-        (name, "") => server.namespaces.by_name(required(name)?),
+        (name, "") => Some(server.namespace(required(name)?)?),
         ("", id) => Uuid::parse_str(id)
             .ok()
             .and_then(|id| server.namespaces.by_id(id)),
@@ -26,11 +26,6 @@ pub(super) async fn handle(
             ));
         }
     };
-    let asked = if namespace.is_empty() {
-        &id
-    } else {
-        &namespace
-    };
-    let entry = entry.ok_or_else(|| WireError::namespace_not_found(asked))?;
+    let entry = entry.ok_or_else(|| WireError::namespace_not_found(&id))?;
     Ok(describe(&entry.record, &server.limits))
 }

@@ -39,13 +39,13 @@ pub(super) async fn handle(
     } = call;
     let named = request.task_queue.as_ref();
     if request.api_mode == DescribeTaskQueueMode::Enhanced as i32 {
-        let (queue, sticky) = validate::task_queue(named, &server.limits)?;
+        let (queue, sticky) = validate::served_queue(named, &server.limits)?;
         return enhanced(&server, &request, namespace.id, queue, sticky);
     }
     let partition = partition(named)?;
     let queue = match partition {
         Some(queue) => queue,
-        None => validate::task_queue(named, &server.limits)?.0,
+        None => validate::served_queue(named, &server.limits)?.0,
     };
     let number = match request.task_queue_type() {
         TaskQueueType::Unspecified => TaskQueueType::Workflow,

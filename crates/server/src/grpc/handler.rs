@@ -220,10 +220,7 @@ pub(super) fn find(server: &Frontend, name: &str) -> Result<Arc<Entry>, WireErro
     if name.is_empty() {
         return Err(WireError::invalid("Namespace is empty."));
     }
-    server
-        .namespaces
-        .by_name(name)
-        .ok_or_else(|| WireError::namespace_not_found(name))
+    server.namespace(name)
 }
 
 fn find_by_id(server: &Frontend, id: Uuid) -> Result<Arc<Entry>, WireError> {

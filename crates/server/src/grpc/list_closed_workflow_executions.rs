@@ -31,6 +31,12 @@ pub(super) async fn handle(
         }
         Some(Filters::TypeFilter(f)) => vec![visibility::text_is(Column::WorkflowType, f.name)],
         Some(Filters::StatusFilter(f)) => match f.status() {
+            _ if WorkflowExecutionStatus::try_from(f.status).is_err() => {
+                return Err(WireError::invalid(format!(
+                    "invalid query: invalid expression: invalid ExecutionStatus value '{}'",
+                    f.status
+                )));
+            }
             WorkflowExecutionStatus::Unspecified | WorkflowExecutionStatus::Running => {
                 return Err(WireError::invalid(
                     "StatusFilter must be specified and must be not Running.",

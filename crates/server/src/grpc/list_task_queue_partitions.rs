@@ -13,7 +13,7 @@ pub(super) async fn handle(
     server: Server,
     call: NamespaceCall<ListTaskQueuePartitionsRequest>,
 ) -> Result<ListTaskQueuePartitionsResponse, WireError> {
-    let (queue, _) = validate::task_queue(call.request.task_queue.as_ref(), &server.limits)?;
+    let (queue, _) = validate::served_queue(call.request.task_queue.as_ref(), &server.limits)?;
     let partition = TaskQueuePartitionMetadata {
         key: queue.to_owned(),
         owner_host_name: server.address.to_string(),

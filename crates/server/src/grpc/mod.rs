@@ -130,7 +130,8 @@ pub use call::SERVER_VERSION;
 pub use listener::serve;
 
 use crate::batch::Batches;
-use crate::namespaces::Namespaces;
+use crate::error::WireError;
+use crate::namespaces::{Entry, Namespaces};
 use crate::node::Node;
 use crate::time_skipping::TimeSkipping;
 
@@ -163,6 +164,13 @@ pub struct Frontend {
 type Server = Arc<Frontend>;
 
 impl Frontend {
+    /// The namespace of this name.
+    pub(crate) fn namespace(&self, name: &str) -> Result<Arc<Entry>, WireError> {
+        validate::length(name, &self.limits, "Namespace length exceeds limit.")?;
+        let found = self.namespaces.by_name(name);
+        found.ok_or_else(|| WireError::namespace_not_found(name))
+    }
+
     /// Puts a frontend before a node.
     pub fn new(
         node: Arc<Node>,

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::call::Call;
 use super::get_cluster_info::{CLUSTER_NAME, HISTORY_SHARD_COUNT};
-use super::{Frontend, Server};
+use super::{Frontend, Server, validate};
 use crate::error::WireError;
 use crate::namespaces::SYSTEM_NAMESPACE;
 
@@ -26,12 +26,7 @@ pub(super) async fn add_search_attributes(
         search_attributes: wanted,
         namespace,
     } = call.request;
-    if wanted.is_empty() {
-        return Err(WireError::invalid(
-            "SearchAttributes are not set on request.",
-        ));
-    }
-    let namespace = required(&namespace)?;
+    let namespace = having(&server, &namespace, !wanted.is_empty())?;
     for (name, kind) in &wanted {
         search_attributes::check_definition(name, *kind)
             .map_err(|error| WireError::invalid(error.to_string()))?;
@@ -57,12 +52,7 @@ pub(super) async fn remove_search_attributes(
         search_attributes: unwanted,
         namespace,
     } = call.request;
-    if unwanted.is_empty() {
-        return Err(WireError::invalid(
-            "SearchAttributes are not set on request.",
-        ));
-    }
-    let namespace = required(&namespace)?;
+    let namespace = having(&server, &namespace, !unwanted.is_empty())?;
     if let Some(name) = unwanted
         .iter()
         .find(|name| search_attributes::is_reserved(name))
@@ -83,11 +73,7 @@ pub(super) async fn list_search_attributes(
     server: Server,
     call: Call<ListSearchAttributesRequest>,
 ) -> Result<ListSearchAttributesResponse, WireError> {
-    let name = required(&call.request.namespace)?;
-    let entry = server
-        .namespaces
-        .by_name(name)
-        .ok_or_else(|| WireError::namespace_not_found(name))?;
+    let entry = server.namespace(required(&call.request.namespace)?)?;
     let system = search_attributes::system_attributes();
     Ok(ListSearchAttributesResponse {
         custom_attributes: entry.record.search_attributes.clone(),
@@ -96,6 +82,19 @@ pub(super) async fn list_search_attributes(
             .collect(),
         storage_schema: BTreeMap::new(),
     })
+}
+
+/// The namespace of a request that must have some attributes.
+fn having<'n>(server: &Frontend, name: &'n str, some: bool) -> Result<&'n str, WireError> {
+    if !name.is_empty() {
+        server.namespace(name)?;
+    }
+    if !some {
+        return Err(WireError::invalid(
+            "SearchAttributes are not set on request.",
+        ));
+    }
+    required(name)
 }
 
 fn required(namespace: &str) -> Result<&str, WireError> {
@@ -116,10 +115,7 @@ pub(super) async fn delete_namespace(
             "unable to delete system namespace",
         ));
     }
-    let entry = server
-        .namespaces
-        .by_name(&name)
-        .ok_or_else(|| WireError::namespace_not_found(&name))?;
+    let entry = server.namespace(&name)?;
     if let Some(endpoint) = server.node.nexus.endpoints.targeting(entry.namespace.id) {
         return Err(WireError::failed_precondition(format!(
             "cannot delete a namespace that is a target of a Nexus endpoint {}",
@@ -145,6 +141,11 @@ pub(super) async fn delete_namespace(
 }
 
 fn name_to_delete(server: &Frontend, request: DeleteNamespaceRequest) -> Result<String, WireError> {
+    validate::length(
+        &request.namespace,
+        &server.limits,
+        "Namespace length exceeds limit.",
+    )?;
     match (request.namespace, request.namespace_id) {
         (name, id) if name.is_empty() && id.is_empty() => {
             Err(WireError::invalid("Namespace not set on request."))

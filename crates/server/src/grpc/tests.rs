@@ -177,9 +177,18 @@ async fn versions_come_before_namespaces_and_those_before_fields() {
         namespace: "nowhere".into(),
         ..Default::default()
     };
+    let long = StartWorkflowExecutionRequest {
+        namespace: "x".repeat(1001),
+        ..Default::default()
+    };
     for (request, code, text) in [
         (nothing, Code::InvalidArgument, "Namespace is empty."),
         (unknown, Code::NotFound, "Namespace nowhere is not found."),
+        (
+            long,
+            Code::InvalidArgument,
+            "Namespace length exceeds limit.",
+        ),
     ] {
         let answer: Result<StartWorkflowExecutionResponse, _> =
             bed.ask("StartWorkflowExecution", &request).await;

@@ -19,10 +19,7 @@ pub(super) async fn handle(
 ) -> Result<UpdateNamespaceResponse, WireError> {
     let request = call.request;
     let name = required(&request.namespace)?;
-    let entry = server
-        .namespaces
-        .by_name(name)
-        .ok_or_else(|| WireError::namespace_not_found(name))?;
+    let entry = server.namespace(name)?;
     if request.promote_namespace {
         return Err(WireError::invalid(format!(
             "global namespace is not enabled on this cluster, cannot update global namespace or \
@@ -57,7 +54,7 @@ fn apply(
             record.owner_email.clone_from(&update.owner_email);
         }
         record.data.extend(update.data.clone());
-        change_state(record, update.state())?;
+        change_state(record, update.state)?;
     }
     if let Some(config) = &request.config {
         if let Some(retention) = &config.workflow_execution_retention_ttl
@@ -94,11 +91,11 @@ fn apply(
     Ok(())
 }
 
-fn change_state(record: &mut Record, wanted: NamespaceState) -> Result<(), WireError> {
-    match (record.state(), wanted) {
-        (_, NamespaceState::Unspecified) => Ok(()),
-        (now, wanted) if now == wanted => Ok(()),
-        (NamespaceState::Registered, NamespaceState::Deprecated) => {
+fn change_state(record: &mut Record, wanted: i32) -> Result<(), WireError> {
+    match (record.state(), NamespaceState::try_from(wanted)) {
+        (_, Ok(NamespaceState::Unspecified)) => Ok(()),
+        (now, Ok(wanted)) if now == wanted => Ok(()),
+        (NamespaceState::Registered, Ok(wanted @ NamespaceState::Deprecated)) => {
             record.set_state(wanted);
             Ok(())
         }

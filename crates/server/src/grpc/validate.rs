@@ -103,10 +103,22 @@ pub(super) fn task_queue<'a>(
         return Err(WireError::invalid("taskQueue is not set"));
     };
     task_queue_name(&queue.name, limits)?;
-    if !queue.normal_name.is_empty() {
-        task_queue_name(&queue.normal_name, limits)?;
-    }
     Ok((&queue.name, queue.kind() == TaskQueueKind::Sticky))
+}
+
+/// A task queue to poll or to look at: only a sticky one stands beside another.
+pub(super) fn served_queue<'a>(
+    queue: Option<&'a TaskQueue>,
+    limits: &Limits,
+) -> Result<(&'a str, bool), WireError> {
+    let (name, sticky) = task_queue(queue, limits)?;
+    let beside = queue.map_or("", |queue| queue.normal_name.as_str());
+    if !sticky && !beside.is_empty() {
+        return Err(WireError::invalid(format!(
+            "only sticky queues can have normal name. tq: {name}, normal name: {beside}"
+        )));
+    }
+    Ok((name, sticky))
 }
 
 /// The name of a task queue of a user.
@@ -453,5 +465,15 @@ mod tests {
             text("cannot attach more than 10 links per request, got 11")
         );
         assert_eq!(message(links(&many[..1])), text("unsupported link variant"));
+        let named = Link {
+            variant: Some(link::Variant::Activity(link::Activity {
+                namespace: "n".into(),
+                ..Default::default()
+            })),
+        };
+        assert_eq!(
+            message(links(&[named])),
+            text("activity link must not have an empty activity ID field")
+        );
     }
 }

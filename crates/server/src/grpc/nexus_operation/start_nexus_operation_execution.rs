@@ -34,6 +34,7 @@ pub(in crate::grpc) async fn handle(
         let name = &request.endpoint;
         WireError::not_found(format!("could not find Nexus endpoint by name: {name}"))
     })?;
+    check_policies(&mut request)?;
     let start = Start {
         request,
         endpoint_id: endpoint.id.clone(),
@@ -46,7 +47,8 @@ pub(in crate::grpc) async fn handle(
     })
 }
 
-/// Checks a request in the reference's order, and fills in what it leaves open.
+/// Checks a request in the reference's order, and fills in what it leaves open: what comes before its endpoint is
+/// looked for.
 fn check(
     request: &mut StartNexusOperationExecutionRequest,
     namespace: &Namespace,
@@ -71,10 +73,16 @@ fn check(
     }
     user_metadata(request.user_metadata.as_ref())?;
     headers(request)?;
-    validate::search_attributes(&mut request.search_attributes, namespace, limits)?;
+    validate::search_attributes(&mut request.search_attributes, namespace, limits)
+}
+
+/// As [`check`], what comes after.
+fn check_policies(request: &mut StartNexusOperationExecutionRequest) -> Result<(), WireError> {
     policies(request)?;
     if !request.completion_callbacks.is_empty() {
-        return invalid("completion callbacks are not enabled for this namespace".to_owned());
+        return Err(WireError::invalid(
+            "completion callbacks are not enabled for this namespace",
+        ));
     }
     validate::links(&request.links)
 }
@@ -197,7 +205,8 @@ mod tests {
             blob_size_error: 1000,
             ..Limits::default()
         };
-        let error = check(request, &namespace, &limits).err()?;
+        let checked = check(request, &namespace, &limits).and_then(|()| check_policies(request));
+        let error = checked.err()?;
         Some(error.message)
     }
 

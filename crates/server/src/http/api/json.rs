@@ -29,7 +29,10 @@ pub(super) fn read(
     if text.iter().all(u8::is_ascii_whitespace) {
         return Ok(DynamicMessage::new(message.clone()));
     }
-    let mut value: Value = serde_json::from_slice(text).map_err(|error| error.to_string())?;
+    // What follows the message is nobody's.
+    let mut values = serde_json::Deserializer::from_slice(text).into_iter::<Value>();
+    let value = values.next().unwrap_or(Ok(Value::Null));
+    let mut value = value.map_err(|error| error.to_string())?;
     Reader { shorthand }.message(&mut value, message)?;
     DynamicMessage::deserialize(message.clone(), value).map_err(|error| error.to_string())
 }

@@ -129,6 +129,16 @@ fn read(value: &Value, shorthand: bool) -> Result<Value, String> {
     Ok(serde_json::to_value(message).unwrap())
 }
 
+#[test]
+fn what_follows_a_message_is_nobodys() {
+    let input = message("workflowservice.v1.StartWorkflowExecutionRequest");
+    let read = |text: &str| json::read(text.as_bytes(), &input, true);
+    assert_eq!(read("{} {").unwrap(), read("").unwrap());
+    for text in ["null", "[]", "{", "x", "1"] {
+        assert!(read(text).is_err(), "{text}");
+    }
+}
+
 fn plain(data: &str) -> Value {
     json!({"metadata": {"encoding": "anNvbi9wbGFpbg=="}, "data": data})
 }
