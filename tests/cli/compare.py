@@ -20,6 +20,8 @@ from play import Player, new_namespace
 from script import areas, read
 
 SHOWN = 400
+# Those that take longest begin first.
+LONG = ["worker", "workflow_look", "activity", "workflow_messages", "workflow_batch", "activity_workflow"]
 
 
 def text_differences(reference, ours, path):
@@ -36,6 +38,9 @@ def is_text(value):
 
 
 def command_differences(reference, ours):
+    # What a script waits for in vain would compare as equal.
+    if reference["unmet"] or ours["unmet"]:
+        yield "unmet", reference["unmet"], ours["unmet"]
     if reference["exit"] != ours["exit"]:
         yield "exit", reference["exit"], ours["exit"]
     for path in ("stdout", "stderr"):
@@ -64,6 +69,10 @@ def compare(area, options):
     return area, seen, found, time.monotonic() - began
 
 
+def in_order(names):
+    return sorted(names, key=lambda name: LONG.index(name) if name in LONG else len(LONG))
+
+
 def play(options, address, namespace, folder, steps):
     return Player(options.temporal, address, namespace, folder).play(steps)
 
@@ -80,7 +89,7 @@ def main():
     parser.add_argument("--temporal", required=True, help="the command line's binary")
     parser.add_argument("--reference", required=True, help="HOST:PORT of the reference")
     parser.add_argument("--ours", required=True, help="HOST:PORT of our server")
-    parser.add_argument("--area", default=",".join(areas()), help="AREA,AREA")
+    parser.add_argument("--area", default=",".join(in_order(areas())), help="AREA,AREA")
     parser.add_argument("--jobs", type=int, default=4, help="areas at the same time")
     parser.add_argument("--show", action="store_true", help="print all that was printed")
     options = parser.parse_args()

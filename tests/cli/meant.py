@@ -54,13 +54,20 @@ MEANT = [
         "served here; the reference has these behind settings",
     ),
     (
+        r"task_queue: task-queue describe .*--partitions-legacy 2: stdout",
+        r"'worker MOMENT 100000'",
+        r"''",
+        "a task queue has one partition",
+    ),
+    (
         r"task_queue: task-queue list-partition .*",
         r".*/_sys/work/.*",
         r".*",
         "a task queue has one partition",
     ),
     (
-        r"task_queue: task-queue describe .*--legacy-mode -o json: .*(task_id_block.*|versioning_info.update_time)",
+        r"task_queue: task-queue describe .*--legacy-mode -o json: "
+        r".*(task_id_block.*|ack_level|read_level|versioning_info.update_time)",
         r".*",
         r"None",
         "there are no blocks of task ids; a time that is not known is not given",

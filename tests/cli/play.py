@@ -16,8 +16,8 @@ from printed import Printed
 from script import words
 from worker import Workers
 
-COMMAND_LIMIT = 30
-UNTIL_LIMIT = 15
+COMMAND_LIMIT = 60
+UNTIL_LIMIT = 60
 
 
 class Player:
@@ -40,41 +40,42 @@ class Player:
 
     @staticmethod
     def known(client):
+        # The reference's services learn of it one after the other.
         try:
-            return client("ListWorkflowExecutions")
+            return client("ListWorkflowExecutions"), client("ListWorkers")
         except grpc.RpcError as error:
             raise AssertionError(error.details()) from None
 
     def play(self, steps):
         """Runs all steps; gives back what each command printed, in order: (command, comparable, raw)."""
-        seen, self.last = [], ""
+        self.seen, self.last = [], ""
         try:
             for step in steps:
-                found = getattr(self, step.verb)(step)
-                if found is not None:
-                    seen.append((step.text, *found))
+                getattr(self, step.verb)(step)
         finally:
             self.workers.stop()
-        return seen
+        return self.seen
 
     def run(self, step):
         arguments = words(self.filled(step.text))
         deadline = time.monotonic() + UNTIL_LIMIT
+        unmet = None
         while True:
             done = self.command(arguments)
             self.last = done.stdout + done.stderr
             if not step.until or re.search(self.filled(step.until), self.last, re.S):
                 break
             if time.monotonic() > deadline:
-                done.stderr += f"it never printed {step.until}"
+                unmet = f"it never printed {step.until}"
                 break
             time.sleep(0.1)
         comparable = {
             "exit": done.returncode,
             "stdout": self.printed.output(done.stdout, arguments, step),
             "stderr": self.printed.text(done.stderr, step),
+            "unmet": unmet,
         }
-        return comparable, self.last
+        self.seen.append((step.text, comparable, self.last))
 
     def command(self, arguments):
         try:
@@ -100,8 +101,9 @@ class Player:
     def keep(self, step):
         name, _, pattern = step.text.partition(" ")
         found = re.search(pattern.strip(), self.last)
-        # A command that needs it then fails, which shows where it was looked for.
         self.kept[name] = found[1] if found else f"no-{name}"
+        if not found:
+            self.seen[-1][1]["unmet"] = f"it printed no {name}"
 
     def file(self, step):
         name, _, text = step.text.partition(" ")
@@ -112,6 +114,12 @@ class Player:
 
     def stop(self, _step):
         self.workers.stop()
+
+    @staticmethod
+    def second(_step):
+        now = int(time.time())
+        while int(time.time()) == now:
+            time.sleep(0.01)
 
 
 def new_namespace(area):

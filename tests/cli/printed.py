@@ -32,15 +32,32 @@ ROUGH = [
     (r'"(stateSizeBytes|stateTransitionCount|executionDuration)":"[^"]*"', r'"\1":"N"'),
     # How long it took, in a trace.
     (r"\(\d+m?s\)", "(N)"),
-    # Age and rates of a backlog.
-    (r"( (?:workflow|activity|nexus) \d+) [\d.hmsµn]+s( -?[\d.e-]+){3}$", r"\1 AGE RATES"),
+    # Age and rates of a backlog; a long age goes on in the next line of its cell.
+    (r"( (?:workflow|activity|nexus) \d+) [\d.hmsµn ]+s( -?[\d.e-]+){3}$", r"\1 AGE RATES"),
+    # Of a worker's last sign of life.
+    (r"MOMENT [\d.]+m?s$", "MOMENT"),
+    (r"(ElapsedSinceLastHeartbeat) +\S+", r"\1 N"),
+    (r'("CurrentHost(?:CPU|Mem)Usage"):[\d.e-]+', r"\1:N"),
+    # The command line's own values, in an order that changes.
+    (r"(allowed values are:) .*", r"\1 VALUES"),
+    # How far it has come when it looks, written over itself.
+    (r"Processing HistoryEvents \(\d+/\d+\)|\x1b\[\d*[A-Z]", ""),
 ]
 ROUGH = [(re.compile(pattern), stays) for pattern, stays in ROUGH]
 SETS = {"coreUsedFlags", "langUsedFlags"}
+# Whether a task came with the answer to another, or was polled for, depends on what was ready when,
+# and how long a run that continues another waits, on how long that one took.
+OF_THE_MOMENT = {
+    "workflowTaskStartedEventAttributes": "requestId",
+    "workflowExecutionStartedEventAttributes": "firstWorkflowTaskBackoff",
+}
 LEFT_OUT = {
     "approximateBacklogAge",
     "backlogIncreaseRate",
+    "currentHostCpuUsage",
+    "currentHostMemUsage",
     "durationMillis",
+    "elapsedSinceLastHeartbeat",
     "lastAccessTime",
     "last_access_time",
     "longPollToken",
@@ -60,7 +77,7 @@ class Printed:
         """JSON where it was asked for and came, text otherwise."""
         if step.lines is None and {"json", "jsonl"} & set(arguments):
             try:
-                values = [self.words(self.names.value(value)) for value in json_values(text)]
+                values = [self.words(self.names.value(lasting(value))) for value in json_values(text)]
             except ValueError:
                 return self.text(text, step)
             return in_order(values) if step.sorted else values
@@ -70,7 +87,7 @@ class Printed:
         found = (self.own_names(re.sub(r"\s+", " ", line).strip()) for line in text.splitlines())
         # Ids in lines that nobody looks at get no number.
         kept = [line for line in found if line and (step.lines is None or re.search(step.lines, line))]
-        kept = [self.word(line) for line in kept]
+        kept = [line for line in (self.word(line).strip() for line in kept) if line]
         return sorted(kept) if step.sorted else kept
 
     def own_names(self, text):
@@ -92,6 +109,20 @@ class Printed:
         if isinstance(value, list):
             return [self.words(item) for item in value]
         return self.word(value) if isinstance(value, str) else value
+
+
+def lasting(value):
+    """The value without what is of the moment: before ids are counted."""
+    if isinstance(value, list):
+        return [lasting(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    kept = {}
+    for name, item in value.items():
+        kept[name] = lasting(item)
+        if name in OF_THE_MOMENT and isinstance(item, dict):
+            kept[name].pop(OF_THE_MOMENT[name], None)
+    return kept
 
 
 def in_order(value):

@@ -9,6 +9,9 @@
     file input.json {"a": 1}                            a file in the folder in which the commands run
     worker deployment=shop build=1                      a worker on the task queue `work` from here on
     stop                                                until here
+    second                                              until the clock's second is another: names that end in it are new
+
+What a command never printed, or what could not be kept, is a mistake on whichever side.
 
 May depend on the standard library only.
 """
@@ -20,7 +23,7 @@ from pathlib import Path
 
 AREAS = Path(__file__).parent / "areas"
 COMMAND = re.compile(r"(?:until (?P<until>.+?) )?(?:lines (?P<lines>.+?) )?(?P<sorted>sorted )?\$ (?P<command>.+)")
-VERBS = {"keep": 2, "file": 2, "worker": 1, "stop": 1}
+VERBS = {"keep": 2, "file": 2, "worker": 1, "stop": 1, "second": 1}
 
 
 @dataclass

@@ -154,7 +154,10 @@ class Workers:
         self.namespace = namespace
         self.loop = None
         # Of its own: a runtime sends the heartbeats of workers in one namespace to one server only.
-        self.runtime = Runtime(telemetry=TelemetryConfig(logging=None))
+        # Its workers tell of themselves often enough to be waited for.
+        self.runtime = Runtime(
+            telemetry=TelemetryConfig(logging=None), worker_heartbeat_interval=timedelta(seconds=1)
+        )
         self.stops = []
 
     def start(self, queue="work", deployment=None, build=None):

@@ -32,9 +32,11 @@ pub(crate) fn all() -> Result<(), String> {
         step("the API's behaviour, on the wire", suite)?;
         let mut suite = Command::new("tests/cli/run");
         suite.env("STEADFAST_ADDRESS", server.address());
-        // Areas whose output does not depend on how soon the reference acts on its own.
-        suite.args(["--area", "local,workflow_end"]);
         step("the official command line, beside the reference", suite)?;
+        let mut suite = Command::new("tests/sweep/run");
+        suite.env("STEADFAST_ADDRESS", server.address());
+        suite.env("STEADFAST_HTTP_ADDRESS", server.http_address());
+        step("bad input, beside the reference", suite)?;
         let mut suite = Command::new("tests/differential/run");
         suite.env("STEADFAST_ADDRESS", server.address());
         suite.args(["--seeds", "1-12"]);
