@@ -1,9 +1,7 @@
 """Completion callbacks of standalone activities: a Nexus operation that is a job. They are behind a switch, so these
 tests start a server of their own, of ours or of the reference."""
 
-import os
 import queue
-import subprocess
 import threading
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,12 +10,11 @@ import history
 import nexus
 import pytest
 from client import Client, application_failure, eventually, payloads, refused, value_of
+from own_server import serving
 from scene import Scene
 from temporalio.api.enums.v1 import common_pb2
 
-from test_batch_restart import free_port
 from test_standalone_activity import Job
-from test_time_skipping import TARGET, binary
 
 STATE = common_pb2.CallbackState.Name
 ACTIVITY_LINK = "temporal.api.common.v1.Link.Activity"
@@ -30,33 +27,13 @@ SETTINGS = [
 
 @pytest.fixture(scope="module")
 def address():
-    port = free_port()
-    if os.environ.get("WIRE_REFERENCE"):
-        start = [str(TARGET / "venv-wire/bin/temporal"), "server", "start-dev", "--headless"]
-        start += ["--log-level", "error"]
-    else:
-        start = [binary(), "dev", "--in-memory"]
-    start += ["--port", str(port), "--http-port", str(free_port())]
-    for setting in SETTINGS:
-        start += ["--dynamic-config-value", setting]
-    child = subprocess.Popen(start, stdout=subprocess.DEVNULL)
-    yield f"127.0.0.1:{port}"
-    child.kill()
-    child.wait()
+    with serving(SETTINGS) as address:
+        yield address
 
 
 @pytest.fixture
 def w(address):
-    client = Client(address)
-
-    def answers():
-        try:
-            return client("DescribeNamespace", namespace="default", timeout=1)
-        except Exception:
-            return None
-
-    eventually(answers, timeout=30)
-    scene = Scene(client)
+    scene = Scene(Client(address))
     yield scene
     scene.close()
 

@@ -35,6 +35,11 @@ pub struct Limits {
     pub callbacks_max: usize,
     /// `activity.enableCallbacks`: standalone activities may have them too.
     pub activity_callbacks_enabled: bool,
+    /// `history.enableWorkflowTaskCompletionPagination`: a workflow task's completion may come in pages.
+    pub completion_pages_enabled: bool,
+    /// `history.workflowTaskCompletionBufferSizeLimit`: bytes of the commands of all pages but the last; 0 is no
+    /// limit.
+    pub completion_size_max: usize,
     /// `component.callbacks.allowedAddresses`: where completion callbacks may go.
     pub callback_addresses: Vec<AllowedAddress>,
     /// `history.maximumSignalsPerExecution`.
@@ -113,6 +118,8 @@ impl Default for Limits {
             pending_nexus_operations_max: 30,
             callbacks_max: 2000,
             activity_callbacks_enabled: false,
+            completion_pages_enabled: false,
+            completion_size_max: 40 << 20,
             callback_addresses: Vec::new(),
             signals_per_execution_max: 10_000,
             buffered_events_max: 100,

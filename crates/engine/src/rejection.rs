@@ -59,6 +59,9 @@ pub enum Rejection {
     /// A workflow task's token is stale, or of a task that the server no longer has started.
     #[error("Workflow task not found.")]
     WorkflowTaskNotFound,
+    /// Pages of a workflow task's completion are not there, and must be sent again from the first on.
+    #[error("{0}")]
+    CompletionPagesLost(String),
     /// A workflow task was kept alive by heartbeats for too long.
     #[error("workflow task heartbeat timeout")]
     WorkflowTaskHeartbeatTimeout,

@@ -188,6 +188,13 @@ impl Settings {
                 let enabled = value.as_bool().ok_or_else(|| wrong("true or false"))?;
                 limits.activity_callbacks_enabled = enabled;
             }
+            "history.enableworkflowtaskcompletionpagination" => {
+                let enabled = value.as_bool().ok_or_else(|| wrong("true or false"))?;
+                limits.completion_pages_enabled = enabled;
+            }
+            "history.workflowtaskcompletionbuffersizelimit" => {
+                limits.completion_size_max = size()?;
+            }
             "component.callbacks.allowedaddresses" | "callback.allowedaddresses" => {
                 limits.callback_addresses =
                     addresses(value).ok_or_else(|| wrong("a list of {Pattern, AllowInsecure}"))?;

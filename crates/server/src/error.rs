@@ -222,6 +222,8 @@ impl From<Rejection> for WireError {
             Rejection::WorkflowNotReady(_) => {
                 Self::failed_precondition(message).with(&details::WorkflowNotReadyFailure {})
             }
+            Rejection::CompletionPagesLost(_) => Self::new(Code::Aborted, message)
+                .with(&details::WorkflowTaskCompletionBufferLostFailure::default()),
             Rejection::BusyWorkflow(_) => {
                 Self::exhausted(message, ResourceExhaustedCause::BusyWorkflow)
             }
@@ -301,6 +303,12 @@ mod tests {
                 "7",
                 "x",
                 detail("PermissionDeniedFailure"),
+            ),
+            (
+                Rejection::CompletionPagesLost("x".into()),
+                "10",
+                "x",
+                detail("WorkflowTaskCompletionBufferLostFailure"),
             ),
             (
                 Rejection::AlreadyCompleted,

@@ -14,8 +14,6 @@ use super::get_cluster_info::CLUSTER_NAME;
 use crate::error::WireError;
 use crate::namespaces::{ChangeError, Record};
 
-/// Bytes of one completion of a workflow task, pages together.
-const COMPLETION_SIZE_MAX: i64 = 40 << 20;
 /// The shortest retention.
 const RETENTION_MIN: std::time::Duration = std::time::Duration::from_secs(3600);
 
@@ -54,12 +52,13 @@ pub(super) fn info(record: &Record, limits: &Limits) -> NamespaceInfo {
             standalone_activity_operator_commands: true,
             standalone_nexus_operation: true,
             worker_poll_complete_on_shutdown: true,
+            workflow_task_completion_pagination: limits.completion_pages_enabled,
             ..Default::default()
         }),
         limits: Some(namespace_info::Limits {
             blob_size_limit_error: size(limits.blob_size_error),
             memo_size_limit_error: size(limits.memo_size_error),
-            workflow_task_completion_size_limit_error: COMPLETION_SIZE_MAX,
+            workflow_task_completion_size_limit_error: size(limits.completion_size_max),
         }),
         supports_schedules: true,
     }

@@ -64,7 +64,7 @@ impl BadCommand {
         }
     }
 
-    fn ending_workflow(cause: Cause, message: impl Into<String>) -> Self {
+    pub(crate) fn ending_workflow(cause: Cause, message: impl Into<String>) -> Self {
         Self {
             cause,
             message: message.into(),

@@ -1,8 +1,11 @@
 //! The one workflow task of a run: scheduled, then started by a worker.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use prost::Message;
+use proto::temporal::api::command::v1::Command;
 use proto::temporal::api::common::v1::WorkerVersionStamp;
 
 use super::versioning::Transition;
@@ -57,6 +60,43 @@ pub struct TaskStarted {
     pub transition: Option<Arc<Transition>>,
     /// A pinned run's queue has another version by now.
     pub target_version_changed: bool,
+    /// What has come of its completion, if that comes in pages.
+    pub pages: Option<Box<CompletionPages>>,
+}
+
+/// The first pages of a completion, until the last one comes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CompletionPages {
+    /// By number, from 0.
+    pub commands: BTreeMap<i32, Vec<Command>>,
+    /// The Nexus endpoints that these commands name and that there are.
+    pub nexus_endpoints: BTreeMap<String, String>,
+    /// Bytes of the commands.
+    size: usize,
+}
+
+impl CompletionPages {
+    /// Keeps a page; one that is kept already stays. `false` when all of them are larger than `max` then; 0 is no
+    /// limit.
+    pub fn keep(
+        &mut self,
+        number: i32,
+        commands: Vec<Command>,
+        nexus_endpoints: BTreeMap<String, String>,
+        max: usize,
+    ) -> bool {
+        if self.commands.contains_key(&number) {
+            return true;
+        }
+        let size: usize = commands.iter().map(Message::encoded_len).sum();
+        if max > 0 && self.size + size > max {
+            return false;
+        }
+        self.size += size;
+        self.commands.insert(number, commands);
+        self.nexus_endpoints.extend(nexus_endpoints);
+        true
+    }
 }
 
 /// The worker that has a run cached.

@@ -37,6 +37,8 @@ pub(super) fn completion(words: &mut Words) -> RespondWorkflowTaskCompletedReque
         }),
         identity: "worker".to_owned(),
         sticky_attributes: sticky,
+        page_number: words.number("page").map_or(0, |page| page as i32),
+        intermediate_page: words.flag("more"),
         force_create_new_workflow_task: words.flag("force-new"),
         return_new_workflow_task: words.flag("return-new"),
         binary_checksum: words.text_or("checksum", ""),

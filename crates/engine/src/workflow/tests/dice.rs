@@ -47,6 +47,7 @@ impl Dice {
         line += &self.maybe(20, &["signals=3"]);
         line += &self.maybe(20, &["heartbeat=5s"]);
         line += &self.maybe(30, &["updates=1", "updates-total=2", "updates-size=100"]);
+        line += &self.maybe(50, &["pages", "pages completion=150"]);
         line
     }
 
@@ -341,6 +342,7 @@ impl Dice {
         if !messages.is_empty() {
             line += &format!(" messages=({})", messages.join(", "));
         }
+        line += &self.maybe(4, &["page=0 more", "page=0 more", "page=1 more", "page=1"]);
         line += &self.maybe(30, &["takes-again"]);
         line += &self.maybe(30, &["sticky=s1", "sticky=s1 sticky-timeout=2s"]);
         line += &self.maybe(15, &["force-new"]);

@@ -291,6 +291,8 @@ pub(super) fn limits(words: &mut Words, limits: &mut Limits) {
         &mut limits.updates_in_flight_size_max,
     );
     size(words, "updates-total", &mut limits.updates_total_max);
+    size(words, "completion", &mut limits.completion_size_max);
+    limits.completion_pages_enabled |= words.flag("pages");
     let count = |words: &mut Words, key: &str, to: &mut i64| {
         *to = words.number(key).unwrap_or(*to);
     };

@@ -6,6 +6,7 @@ pub(crate) mod activity_task_completed;
 pub(crate) mod activity_task_failed;
 pub(crate) mod activity_task_heartbeat;
 pub(crate) mod activity_task_started;
+pub(crate) mod completion_pages;
 pub(crate) mod workflow_task_completed;
 pub(crate) mod workflow_task_failed;
 pub(crate) mod workflow_task_started;

@@ -12,6 +12,7 @@ use proto::temporal::api::history::v1::{
 };
 use proto::temporal::api::workflowservice::v1::RespondWorkflowTaskCompletedRequest;
 
+use super::completion_pages::{self, Paged};
 use super::{activity_task_started, workflow_task_failed, workflow_task_started};
 use crate::deployment::Version;
 use crate::ids::EventId;
@@ -45,6 +46,14 @@ pub(crate) fn complete(
             "Workflow is paused and force create new workflow task is not allowed.".to_owned(),
         ));
     }
+    let identity = request.identity.clone();
+    let (request, nexus_endpoints) =
+        match completion_pages::receive(&mut step, request, nexus_endpoints) {
+            Ok(Paged::Whole(request, nexus_endpoints)) => (*request, nexus_endpoints),
+            Ok(Paged::Kept) => return step.done(Reply::Done),
+            Ok(Paged::TooLarge(bad)) => return bad_command(step, bad, &identity),
+            Err(rejection) => return step.reject(rejection),
+        };
     let said = match check_sequence(&request).and_then(|()| versioning::completed(&request)) {
         Ok(said) => said,
         Err(rejection) => return step.reject(rejection),

@@ -126,6 +126,7 @@ pub(crate) fn begin(step: &mut Step<'_>, worker: Worker<'_>) -> Option<WorkflowT
         build: worker.build.cloned().map(Arc::new),
         transition: worker.transition.map(Arc::new),
         target_version_changed,
+        pages: None,
     });
     let messages = update::send(step.state, event_id, worker.resend);
     answer(step.state, worker.sticky).map(|task| WorkflowTask { messages, ..task })
