@@ -474,3 +474,16 @@ def test_the_request_of_the_start_is_answered_with_the_run(w):
     assert new != w.run_id
     assert reset(w, 4, run_id="", request_id=request) == new
     assert reset(w, 4, request_id=request) == new
+
+
+def test_a_child_that_ended_with_its_parent_stays_pending(w, w2):
+    """It told a run that had closed; the one that a later reset makes is not told again."""
+    w.begin(c.child(w2.id, task_queue={"name": w2.queue}))
+    w.wait_for("ChildWorkflowExecutionStarted")
+    w.step()
+    w.terminate()
+    eventually(lambda: w2.status() == "TERMINATED" or None)
+    new = reset(w, 9)
+    w.step()
+    assert [child.workflow_id for child in w.describe(new).pending_children] == [w2.id]
+    assert "Child" not in history.event_name(w.events(new)[-1])

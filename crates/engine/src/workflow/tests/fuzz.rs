@@ -7,10 +7,12 @@
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use proto::temporal::api::history::v1::HistoryEvent;
 use proto::temporal::api::history::v1::history_event::Attributes;
 
 use super::dice::Dice;
 use super::script::{Fault, Script};
+use crate::time::Timestamp;
 use crate::workflow::state::FirstTask;
 
 /// Seeds of every test run: a few seconds.
@@ -152,7 +154,13 @@ fn settled(script: &Script) -> Result<(), String> {
             };
             let last = runs.iter().rfind(of_ours);
             let alive = last.is_some_and(|run| run.state.is_open());
-            if child.started.is_none() || !alive {
+            // What a child told a closed run is not told again to one that a later reset makes of it.
+            let reset = state.core.start.reset.as_ref();
+            let told_before = reset.zip(last).is_some_and(|(reset, last)| {
+                let close = last.state.core.close.as_ref();
+                close.is_some_and(|close| when(close) <= reset.time)
+            });
+            if child.started.is_none() || !(alive || told_before) {
                 return Err(format!(
                     "{}: nothing more is heard of child {id}",
                     run.label
@@ -183,4 +191,9 @@ fn taken_once(script: &Script) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+fn when(event: &HistoryEvent) -> i64 {
+    let time = event.event_time.as_ref();
+    time.map_or(i64::MAX, |time| Timestamp::from_proto(time).0)
 }
