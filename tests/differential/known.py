@@ -56,6 +56,18 @@ KNOWN = [
         "an update that waits when its run is paused waits on; the reference forgets it",
     ),
     (
+        r"\d+ poll",
+        r"'none'",
+        r"'none came'",
+        "an update that waits when its run is paused waits on; the reference forgets it, and its task",
+    ),
+    (
+        r"update u\d of [ab]\.(details|message|responses)",
+        r"None|\[.*'UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_ADMITTED'.*\]",
+        r"None|\[\('MultiOperationExecutionFailure'.*aborted by closing workflow.*\]|'Update-with-Start could not be executed\.'",
+        "the update of a run that is deleted is aborted; the reference lets its caller wait",
+    ),
+    (
         r"\d+ options\.updateTime",
         r"None",
         r"'TIME'",

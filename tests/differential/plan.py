@@ -190,7 +190,8 @@ class Plan(JobPlan, SchedulePlan):
             [
                 ({"priority": {"priority_key": 4, "fairness_key": "g"}}, ["priority"]),
                 ({"priority": {"priority_key": 3}}, ["priority.priority_key"]),
-                ({}, ["priority"]),
+                # Not none at all: the reference says that it takes the priority away, and keeps it.
+                ({"priority": {"fairness_key": "h"}}, ["priority.fairness_key"]),
                 ({"priority": {"priority_key": -1}}, ["priority"]),
                 ({}, ["nonsense"]),
                 ({}, []),
