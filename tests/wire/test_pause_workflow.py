@@ -176,3 +176,12 @@ def test_close_event_of_a_paused_workflow_is_its_newest_event(w):
         history_event_filter_type="HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT",
     )
     assert history.names(page.history.events) == ["WorkflowExecutionPaused"]
+
+
+def test_a_start_that_uses_a_paused_run_is_told_that_it_runs(w):
+    w.start()
+    pause(w)
+    answer = w.start(workflow_id_conflict_policy="WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING")
+    assert not answer.started and answer.run_id == w.run_id
+    field = answer.DESCRIPTOR.fields_by_name["status"]
+    assert history.enum_name(field.enum_type, answer.status) == "RUNNING"

@@ -444,7 +444,9 @@ fn use_existing(
     now: &mut Now,
     env: Env<'_>,
 ) -> Result<StartOutcome, Rejection> {
-    let reply = reply_for(state, &wish.start.request_id, false);
+    let mut reply = reply_for(state, &wish.start.request_id, false);
+    // A paused one runs, too, for whoever wants it to run.
+    reply.status = Status::Running;
     let mut step = Step::begin(state, now, env);
     if let Some(request) = wish.signal {
         if let Err(rejection) = signal::admit(&step) {
