@@ -354,6 +354,26 @@ def test_reset_workflows(w, job, reset):
     assert again.workflow_task_failed_event_attributes.base_run_id == w.run_id
 
 
+def test_reset_workflows_to_where_a_build_began(w, job):
+    """Of two builds: what the second did is done again; a run that it never saw cannot be."""
+    w.start()
+    for build in ("one", "two", "two"):
+        task = w.poll()
+        w.complete(task, worker_version_stamp={"build_id": build})
+        w.signal()
+    other, queue = w.id + "-other", {"name": w.queue + "-other"}
+    w.call("StartWorkflowExecution", **w.start_fields(workflow_id=other, task_queue=queue))
+    w.complete(w.poll(queue), worker_version_stamp={"build_id": "one"})
+    executions = [{"workflow_id": w.id}, {"workflow_id": other}]
+    reset = {"options": {"build_id": "two"}, "identity": "me"}
+    job.start(executions=executions, reset_operation=reset)
+    described = eventually(lambda: job.describe() if job.describe().HasField("close_time") else None)
+    assert (described.complete_operation_count, described.failure_operation_count) == (1, 1)
+    failed = [event for event in w.events(run_id="") if event.HasField("workflow_task_failed_event_attributes")]
+    # Behind the first task of the second build, which is the second one.
+    assert [event.event_id for event in failed] == [8]
+
+
 def test_targets_that_cannot_be_reset_are_counted(w, job):
     w.start()
     reset = {"options": {"workflow_task_id": 1}}

@@ -403,6 +403,15 @@ def test_rate_limit_of_the_config_goes_before_the_workers(w):
     eventually(lambda: limit().rate_limit_source != 1 or None)
 
 
+def test_a_raised_rate_limit_lets_go_what_waits(w):
+    configure(w, update_queue_rate_limit=rate(0.01))
+    w.begin(*(c.activity(name) for name in "abc"))
+    # At most one goes at once; the others would wait for minutes.
+    polls = [w.waiting_poll(kind="Activity") for _ in "abc"]
+    configure(w, update_queue_rate_limit=rate(50))
+    assert {poll.result().activity_id for poll in polls} == set("abc")
+
+
 def test_overridden_weights_share_the_turns(w):
     configure(w, set_fairness_weight_overrides={"x": 3})
     activities = [

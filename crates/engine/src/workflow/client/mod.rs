@@ -11,6 +11,7 @@ mod reset_reapply;
 pub(crate) mod reset_sticky;
 pub(crate) mod signal;
 pub(crate) mod start;
+mod start_new;
 pub(crate) mod terminate;
 pub(crate) mod unpause_activity;
 pub(crate) mod unpause_workflow;

@@ -1,32 +1,25 @@
 //! StartWorkflowExecution, SignalWithStartWorkflowExecution and the start of a child: what the workflow
 //! id's current run means for a new one (behaviour, sections 4.8, 6.1 and 6.2).
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use proto::temporal::api::common::v1::{Payload, Payloads};
 use proto::temporal::api::enums::v1::{
-    ContinueAsNewInitiator, WorkflowExecutionStatus as Status,
-    WorkflowIdConflictPolicy as Conflict, WorkflowIdReusePolicy as Reuse,
+    WorkflowExecutionStatus as Status, WorkflowIdConflictPolicy as Conflict,
+    WorkflowIdReusePolicy as Reuse,
 };
+use proto::temporal::api::history::v1::WorkflowExecutionOptionsUpdatedEventAttributes;
 use proto::temporal::api::history::v1::history_event::Attributes;
-use proto::temporal::api::history::v1::{
-    WorkflowExecutionOptionsUpdatedEventAttributes, WorkflowExecutionStartedEventAttributes,
-};
 use proto::temporal::api::workflowservice::v1::{
     SignalWithStartWorkflowExecutionRequest, SignalWorkflowExecutionRequest,
     StartWorkflowExecutionRequest,
 };
 use uuid::Uuid;
 
-use super::{signal, terminate, update};
+use super::{signal, start_new, terminate, update};
 use crate::Env;
-use crate::deployment::normalised;
 use crate::ids::Now;
 use crate::rejection::Rejection;
-use crate::time::{Timestamp, duration, wire};
 use crate::workflow::input::{StartChild, StartScheduled, Watcher};
-use crate::workflow::open::{self, Opening};
 use crate::workflow::peer;
 use crate::workflow::state::update::update_id;
 use crate::workflow::state::{FirstTask, State};
@@ -94,17 +87,17 @@ pub struct StartReply {
 }
 
 /// The parts of the three requests that they share.
-struct Wish {
-    start: StartWorkflowExecutionRequest,
-    signal: Option<SignalWorkflowExecutionRequest>,
-    child: Option<Box<StartChild>>,
-    update: Option<Box<UpdateWorkflow>>,
+pub(super) struct Wish {
+    pub(super) start: StartWorkflowExecutionRequest,
+    pub(super) signal: Option<SignalWorkflowExecutionRequest>,
+    pub(super) child: Option<Box<StartChild>>,
+    pub(super) update: Option<Box<UpdateWorkflow>>,
     /// The schedule whose action it is.
-    watcher: Option<Watcher>,
-    conflict: Conflict,
-    reuse: Reuse,
+    pub(super) watcher: Option<Watcher>,
+    pub(super) conflict: Conflict,
+    pub(super) reuse: Reuse,
     /// What the current run has taken from other workflows.
-    taken_messages: Vec<String>,
+    pub(super) taken_messages: Vec<String>,
 }
 
 /// Starts a run, or finds that the current one will do, or is in the way.
@@ -126,7 +119,7 @@ pub fn start(
     }
     let Some(state) = current else {
         wish.check_new(env)?;
-        return Ok(open_new(wish, None, now, env));
+        return Ok(start_new::open(wish, None, now, env));
     };
     if wish.update.is_some() && updates_existing(state, &wish) {
         return update_existing(state, wish, now, env);
@@ -142,7 +135,7 @@ pub fn start(
     if !state.is_open() {
         check_reuse(state, wish.reuse)?;
         wish.taken_messages = peer::taken_messages(state);
-        return Ok(open_new(wish, None, now, env));
+        return Ok(start_new::open(wish, None, now, env));
     }
     match wish.conflict {
         Conflict::UseExisting => use_existing(state, wish, now, env),
@@ -150,7 +143,7 @@ pub fn start(
             wish.taken_messages = peer::taken_messages(state);
             let run_id = now.run_id();
             let ended = terminate_existing(state, run_id, now, env);
-            let mut outcome = open_new(wish, Some(run_id), now, env);
+            let mut outcome = start_new::open(wish, Some(run_id), now, env);
             outcome.current = Some(ended);
             Ok(outcome)
         }
@@ -540,160 +533,4 @@ pub(crate) fn json_string(text: &str) -> Payload {
         data: format!("\"{text}\"").into(),
         ..Payload::default()
     }
-}
-
-/// Opens a run of its own chain.
-fn open_new(wish: Wish, run_id: Option<Uuid>, now: &mut Now, env: Env<'_>) -> StartOutcome {
-    let run_id = run_id.unwrap_or_else(|| now.run_id());
-    let request = wish.start;
-    let child = wish.child.as_deref();
-    let inherited = child.and_then(|c| c.initiated.time_skipping_state_propagation.as_ref());
-    let time = now.time.after(open::ahead(inherited));
-    let backoff = first_backoff(&request, time);
-    let awaits_parent = wish.child.is_some();
-    let eager = request.request_eager_execution
-        && backoff.is_zero()
-        && wish.child.is_none()
-        && wish.signal.is_none();
-    let request_id = request.request_id.clone();
-    let identity = request.identity.clone();
-    let updated = wish.update.is_some();
-    let opening = Opening {
-        workflow_id: request.workflow_id.as_str().into(),
-        run_id,
-        request_id: request_id.clone(),
-        user_metadata: request.user_metadata.clone(),
-        links: request.links.clone(),
-        awaits_parent,
-        taken_messages: wish.taken_messages,
-        watcher: wish.watcher,
-        attributes: started_attributes(
-            request,
-            wish.child.as_deref(),
-            run_id,
-            backoff,
-            eager,
-            time,
-            env,
-        ),
-    };
-    let (new_run, eager_workflow_task) = open::open(opening, now, env, |step| {
-        if let Some(signal) = &wish.signal {
-            let attributes = signal::attributes(signal, None);
-            signal::record(step, attributes, signal.links.clone());
-        }
-        if eager {
-            step.schedule_workflow_task_quietly();
-            let worker = workflow_task_started::Worker {
-                identity: &identity,
-                request_id: &request_id,
-                sticky: false,
-                resend: true,
-                build: None,
-                transition: None,
-            };
-            return Some(workflow_task_started::begin(step, worker));
-        }
-        step.ensure_workflow_task();
-        if let Some(update) = wish.update {
-            update::admit_with_start(step, update.request);
-        }
-        None
-    });
-    let reply = StartReply {
-        run_id,
-        first_execution_run_id: run_id.to_string(),
-        started: true,
-        status: Status::Running,
-        request_id,
-        eager_workflow_task: eager_workflow_task.flatten(),
-        update: updated.then_some(UpdateStage::Admitted),
-    };
-    StartOutcome {
-        current: None,
-        new_run: Some(Box::new(new_run)),
-        reply,
-    }
-}
-
-/// How long the first workflow task waits: for the asked delay, or for the cron's next time.
-fn first_backoff(request: &StartWorkflowExecutionRequest, now: Timestamp) -> Duration {
-    let delay = duration(request.workflow_start_delay.as_ref());
-    if !delay.is_zero() {
-        return delay;
-    }
-    crate::workflow::chain::cron_backoff(&request.cron_schedule, now, now).unwrap_or_default()
-}
-
-fn started_attributes(
-    request: StartWorkflowExecutionRequest,
-    child: Option<&StartChild>,
-    run_id: Uuid,
-    backoff: Duration,
-    eager: bool,
-    now: Timestamp,
-    env: Env<'_>,
-) -> WorkflowExecutionStartedEventAttributes {
-    let run = request.workflow_run_timeout;
-    let execution = request.workflow_execution_timeout;
-    let execution_timeout = duration(execution.as_ref());
-    let run_timeout = open::run_timeout(duration(run.as_ref()), execution_timeout);
-    let task_timeout = open::task_timeout(
-        duration(request.workflow_task_timeout.as_ref()),
-        run_timeout,
-        env.limits,
-    );
-    // What is not set stays absent, and a zero stays a zero. A child's run timeout is always there (behaviour, 4.1).
-    let shown = |asked: bool, span: Duration| (asked || !span.is_zero()).then(|| wire(span));
-    let initiator = if request.cron_schedule.is_empty() {
-        ContinueAsNewInitiator::Unspecified
-    } else {
-        ContinueAsNewInitiator::CronSchedule
-    };
-    let parent = child.map(|c| &c.parent);
-    let mut attributes = WorkflowExecutionStartedEventAttributes {
-        workflow_type: request.workflow_type,
-        parent_workflow_namespace: parent.map_or_else(String::new, |p| p.namespace.clone()),
-        parent_workflow_namespace_id: child
-            .map_or_else(String::new, |c| c.parent_namespace_id.to_string()),
-        parent_workflow_execution: parent.map(|p| p.execution.clone()),
-        parent_initiated_event_id: parent.map_or(0, |p| p.initiated_event_id),
-        task_queue: request.task_queue.map(|q| open::normal_queue(&q.name)),
-        input: request.input,
-        workflow_execution_timeout: shown(execution.is_some(), execution_timeout),
-        workflow_run_timeout: shown(child.is_some() || run.is_some(), run_timeout),
-        workflow_task_timeout: Some(wire(task_timeout)),
-        initiator: initiator as i32,
-        continued_failure: request.continued_failure,
-        last_completion_result: request.last_completion_result,
-        original_execution_run_id: run_id.to_string(),
-        identity: request.identity,
-        first_execution_run_id: run_id.to_string(),
-        retry_policy: request.retry_policy,
-        attempt: 1,
-        workflow_execution_expiration_time: (!execution_timeout.is_zero())
-            .then(|| now.after(execution_timeout).after(backoff).to_proto()),
-        cron_schedule: request.cron_schedule,
-        first_workflow_task_backoff: Some(wire(backoff)),
-        memo: open::shown_memo(request.memo),
-        search_attributes: request.search_attributes,
-        header: request.header,
-        workflow_id: request.workflow_id,
-        completion_callbacks: request.completion_callbacks,
-        root_workflow_execution: child.map(|c| c.root.clone()),
-        priority: request.priority,
-        eager_execution_accepted: eager,
-        time_skipping_config: request.time_skipping_config,
-        time_skipping_state_propagation: child
-            .and_then(|c| c.initiated.time_skipping_state_propagation),
-        versioning_override: request.versioning_override.as_ref().and_then(normalised),
-        ..WorkflowExecutionStartedEventAttributes::default()
-    };
-    if let Some(child) = child {
-        child
-            .inherited
-            .clone()
-            .put_into(&mut attributes, env.routing);
-    }
-    attributes
 }
