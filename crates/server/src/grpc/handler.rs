@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use engine::rejection::Rejection;
 use engine::workflow::token;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, FutureExt, ready};
 use prost::Message;
 use proto::temporal::api::enums::v1::NamespaceState;
 use proto::temporal::api::errordetails::v1::NamespaceInvalidStateFailure;
@@ -117,40 +117,36 @@ where
     F: Future<Output = Result<A, WireError>> + Send + 'static,
     H: Fn(Server, NamespaceCall<R>, T) -> F + Copy + Send + Sync + 'static,
 {
+    let prepare = move |server: &Server, metadata: Metadata, message| {
+        metadata.check_versions()?;
+        let request: R = wire::decode(message)?;
+        let named = match request.namespace() {
+            "" => None,
+            _ => Some(find_named(server, &request)?),
+        };
+        let (token, id) = decode(request.task_token())?;
+        let entry = match named {
+            Some(entry) if entry.namespace.id == id => entry,
+            Some(_) => {
+                return Err(WireError::invalid(
+                    "Operation requested with a token from a different namespace.",
+                ));
+            }
+            None => find_by_id(server, id)?,
+        };
+        Ok::<_, WireError>((request, metadata, entry, token))
+    };
     Box::new(move |server, metadata, message| {
-        Box::pin(async move {
-            let mut namespace = None;
-            let result = async {
-                metadata.check_versions()?;
-                let request: R = wire::decode(message)?;
-                let named = match request.namespace() {
-                    "" => None,
-                    _ => Some(find_named(&server, &request)?),
-                };
-                let (token, id) = decode(request.task_token())?;
-                let entry = match named {
-                    Some(entry) if entry.namespace.id == id => entry,
-                    Some(_) => {
-                        return Err(WireError::invalid(
-                            "Operation requested with a token from a different namespace.",
-                        ));
-                    }
-                    None => find_by_id(&server, id)?,
-                };
-                namespace = Some(entry.namespace.name.clone());
-                let call = Call {
-                    request,
-                    metadata,
-                    namespace: entry.namespace.clone(),
-                };
-                handle(server, call, token).await
-            }
-            .await;
-            Answer {
-                namespace,
-                result: result.map(|answer| wire::frame(&answer)),
-            }
-        })
+        let (request, metadata, entry, token) = match prepare(&server, metadata, message) {
+            Ok(prepared) => prepared,
+            Err(error) => return Box::pin(ready(Answer::from(error))),
+        };
+        let call = Call {
+            request,
+            metadata,
+            namespace: entry.namespace.clone(),
+        };
+        answering(&entry, handle(server, call, token))
     })
 }
 
@@ -187,28 +183,39 @@ where
     F: Future<Output = Result<A, WireError>> + Send + 'static,
     H: Fn(Server, NamespaceCall<R>) -> F + Copy + Send + Sync + 'static,
 {
+    let prepare = move |server: &Server, metadata: &Metadata, message| {
+        metadata.check_versions()?;
+        let request: R = wire::decode(message)?;
+        let entry = find(server, &request)?;
+        Ok::<_, WireError>((request, entry))
+    };
     Box::new(move |server, metadata, message| {
-        Box::pin(async move {
-            let mut namespace = None;
-            let result = async {
-                metadata.check_versions()?;
-                let request: R = wire::decode(message)?;
-                let entry = find(&server, &request)?;
-                namespace = Some(entry.namespace.name.clone());
-                let call = Call {
-                    request,
-                    metadata,
-                    namespace: entry.namespace.clone(),
-                };
-                handle(server, call).await
-            }
-            .await;
-            Answer {
-                namespace,
-                result: result.map(|answer| wire::frame(&answer)),
-            }
-        })
+        let (request, entry) = match prepare(&server, &metadata, message) {
+            Ok(prepared) => prepared,
+            Err(error) => return Box::pin(ready(Answer::from(error))),
+        };
+        let call = Call {
+            request,
+            metadata,
+            namespace: entry.namespace.clone(),
+        };
+        answering(&entry, handle(server, call))
     })
+}
+
+/// What a handler finds, as the answer of a call about a namespace.
+///
+/// Futures of handlers are large, and one inside another is copied each time that it moves outwards: so
+/// nothing is wrapped around them but this, and the way to them has no future of its own.
+fn answering<A: Encode>(
+    entry: &Entry,
+    handling: impl Future<Output = Result<A, WireError>> + Send + 'static,
+) -> BoxFuture<'static, Answer> {
+    let namespace = Some(entry.namespace.name.clone());
+    Box::pin(handling.map(|result| Answer {
+        namespace,
+        result: result.map(|answer| wire::frame(&answer)),
+    }))
 }
 
 fn find_named<R: NamesNamespace>(server: &Frontend, request: &R) -> Result<Arc<Entry>, WireError> {

@@ -39,17 +39,18 @@ pub(super) async fn serve(server: Server, request: Request<Incoming>) -> Respons
         return failure(&WireError::unimplemented(text));
     };
     if super::reflection::is_reflection(service) {
-        return server.reflection.serve(request).await;
+        return Box::pin(server.reflection.serve(request)).await;
     }
     if service == TEST_SERVICE
         && let Some(clock) = &server.time_skipping
     {
-        return test_service::serve(clock.clone(), method.to_owned(), request).await;
+        let call = test_service::serve(clock.clone(), method.to_owned(), request);
+        return Box::pin(call).await;
     }
     let found = match service {
         WORKFLOW_SERVICE => server.table.workflow(method),
         OPERATOR_SERVICE => server.table.operator(method),
-        HEALTH_SERVICE => return health::serve(method.to_owned(), request).await,
+        HEALTH_SERVICE => return Box::pin(health::serve(method.to_owned(), request)).await,
         _ => {
             return failure(&WireError::unimplemented(format!(
                 "unknown service {service}"
