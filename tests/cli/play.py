@@ -36,15 +36,22 @@ class Player:
         }
         client = Client(address, namespace)
         client("RegisterNamespace", workflow_execution_retention_period=seconds(86400))
-        eventually(lambda: self.known(client))
+        eventually(lambda: self.known(client), timeout=30)
 
     @staticmethod
     def known(client):
         # The reference's services learn of it one after the other.
-        try:
-            return client("ListWorkflowExecutions"), client("ListWorkers")
-        except grpc.RpcError as error:
-            raise AssertionError(error.details()) from None
+        for rpc, arguments in (
+            ("ListWorkflowExecutions", {}),
+            ("ListWorkers", {}),
+            ("DescribeWorker", {"worker_instance_key": "none"}),
+        ):
+            try:
+                client(rpc, **arguments)
+            except grpc.RpcError as error:
+                if "Namespace" in error.details() or rpc != "DescribeWorker":
+                    raise AssertionError(error.details()) from None
+        return True
 
     def play(self, steps):
         """Runs all steps; gives back what each command printed, in order: (command, comparable, raw)."""
